@@ -1,0 +1,1 @@
+"""What to build: from a network and a fold to a plan, a memory image and Verilog."""

@@ -1,0 +1,1 @@
+"""What is true: the numpy model of every number the hardware computes, and the formats it is fed with."""

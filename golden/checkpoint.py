@@ -1,0 +1,99 @@
+"""Checkpoints: a ternary network as one safetensors file.
+
+Format
+    Tensors ``layers.K.weight`` (int8 in {-1, 0, +1}, shape (outputs, inputs)) and ``layers.K.scale`` (float32, shape
+    (1,)) for K = 0, 1, …; no others. Metadata strings: ``format`` = ``tritium``, ``version`` = ``1``, ``name``,
+    ``input_type``, ``input_unit`` (a decimal float), ``activations``, one of ``relu`` and ``none`` a layer,
+    separated by commas, and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata as JSON with sorted
+    keys and no spaces, followed by every tensor's bytes in the order weight, scale of layer 0, 1, …
+"""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from golden.errors import TritiumError
+from golden.files import read_bytes, write_bytes
+from golden.network import InputType, Layer, Network
+
+FORMAT, VERSION = "tritium", "1"
+
+
+def write_checkpoint(path: Path, network: Network) -> None:
+    """Write a network to a file, whole or not at all."""
+    tensors: dict[str, NDArray[Any]] = {}
+    for index, layer in enumerate(network.layers):
+        tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weights)
+        tensors[f"layers.{index}.scale"] = np.array([layer.scale], np.float32)
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": network.name,
+        "input_type": network.input_type,
+        "input_unit": repr(float(network.input_unit)),
+        "activations": ",".join("relu" if layer.relu else "none" for layer in network.layers),
+    }
+    write_bytes(path, save(tensors, metadata | {"crc32": _checksum(metadata, tensors)}))
+
+
+def read_checkpoint(path: Path) -> Network:
+    """Read and validate a checkpoint; every error names the file and what is wrong with it."""
+    content = read_bytes(path, "checkpoint")
+    try:
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return _network(tensors, header.get("__metadata__", {}))
+    except SafetensorError as error:
+        raise TritiumError(f"{path} is not a whole safetensors file: {error}") from error
+    except TritiumError as error:
+        raise TritiumError(f"{path}: {error}") from error
+
+
+def _checksum(metadata: dict[str, str], tensors: dict[str, NDArray[Any]]) -> str:
+    text = json.dumps(metadata, sort_keys=True, separators=(",", ":"))
+    names = sorted(tensors, key=lambda name: (int(name.split(".")[1]), name.endswith("scale")))
+    return f"{zlib.crc32(b''.join(tensors[name].tobytes() for name in names), zlib.crc32(text.encode())):08x}"
+
+
+def _network(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Network:
+    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
+        found = f"format {metadata.get('format')!r}, version {metadata.get('version')!r}"
+        raise TritiumError(f"the metadata say {found}; a checkpoint has format {FORMAT!r}, version {VERSION!r}")
+    missing = {"name", "input_type", "input_unit", "activations", "crc32"} - metadata.keys()
+    if missing:
+        raise TritiumError(f"the metadata lack {', '.join(sorted(missing))}")
+    activations = metadata["activations"].split(",")
+    if unknown := set(activations) - {"relu", "none"}:
+        raise TritiumError(f"the activations hold {sorted(unknown)}; each is relu or none")
+    expected = {f"layers.{index}.{part}" for index in range(len(activations)) for part in ("weight", "scale")}
+    if odd := expected ^ tensors.keys():
+        raise TritiumError(f"{len(activations)} layers are named, but tensors are missing or too many: {sorted(odd)}")
+    computed = _checksum({key: value for key, value in metadata.items() if key != "crc32"}, tensors)
+    if computed != metadata["crc32"]:
+        raise TritiumError(f"the CRC-32 is {computed} where the metadata say {metadata['crc32']}; the file is damaged")
+    try:
+        unit = float(metadata["input_unit"])
+    except ValueError as error:
+        raise TritiumError(f"the input unit is {metadata['input_unit']!r}; it must be a number") from error
+    input_type: InputType = metadata["input_type"]  # pyright: ignore[reportAssignmentType] - Network validates it
+    layers = tuple(_layer(tensors, index, name == "relu") for index, name in enumerate(activations))
+    return Network(metadata["name"], layers, input_type, unit)
+
+
+def _layer(tensors: dict[str, NDArray[Any]], index: int, relu: bool) -> Layer:
+    weight, scale = tensors[f"layers.{index}.weight"], tensors[f"layers.{index}.scale"]
+    for name, tensor, dtype in (("weight", weight, "int8"), ("scale", scale, "float32")):
+        if tensor.dtype != np.dtype(dtype):
+            raise TritiumError(f"layers.{index}.{name} has dtype {tensor.dtype}; it must be {dtype}")
+    if scale.shape != (1,):
+        raise TritiumError(f"layers.{index}.scale has shape {scale.shape}; it must be (1,)")
+    try:
+        return Layer(weight, float(scale[0]), relu)
+    except TritiumError as error:
+        raise TritiumError(f"layer {index}: {error}") from error

@@ -1,0 +1,92 @@
+"""Constants of the number and trit formats. No algorithms: hardware and model both take their constants here.
+
+Trit code
+    Two bits, ``neg`` above ``nz``: 0 is ``00``, +1 is ``01``, -1 is ``11``. ``10`` is never stored by packing ``2b``;
+    the denser packings use it as their escape, and a decoder may put it out for a zero (``neg`` means nothing while
+    ``nz`` is 0).
+
+Packings
+    ``2b``
+        One trit code in two bits.
+    ``3t5b``
+        Three trits in five bits: ``a = c[1:0]``, ``p = c[4:2]``. ``a`` a trit code: t0 = a, (t1, t2) = pair(p).
+        ``a`` the escape: t0 = trit code p[1:0], t1 = t2 = 0.
+    ``5t8b``
+        Five trits in eight bits: ``a = c[1:0]``, ``p = c[4:2]``, ``q = c[7:5]``. ``a`` a trit code: t0 = a,
+        (t1, t2) = pair(p), (t3, t4) = pair(q). ``a`` the escape and p[2:1] a trit code: t0 = p[2:1], and q is the
+        pair of (t3, t4) if p[0] = 0, of (t1, t2) if p[0] = 1, the other pair being (0, 0). Both escapes:
+        t0 = trit code q[1:0], the rest 0.
+    Pair code
+        The eight pairs other than (0, 0), see `PAIRS`. Its bits are chosen so that a LUT4 decoder needs one level:
+        p[0] is the first trit's sign whenever that trit is not zero.
+"""
+
+from typing import Final, NamedTuple
+
+ACTIVATION_MAX: Final = 127
+"""Largest magnitude of a quantised activation; -128 never occurs, so negation stays inside eight bits."""
+
+TRIT_CODES: Final = {0: 0b00, +1: 0b01, -1: 0b11}
+"""Trit to two-bit code."""
+
+ESCAPE: Final = 0b10
+"""The two-bit code that names no trit."""
+
+PAIRS: Final = ((+1, 0), (-1, 0), (+1, +1), (-1, +1), (+1, -1), (-1, -1), (0, +1), (0, -1))
+"""Pair code to pair of trits."""
+
+
+class Packing(NamedTuple):
+    """A trit packing: `trits` trits in a group of `bits` bits, first trit and first group in the lowest bits."""
+
+    name: str
+    trits: int
+    bits: int
+
+    def groups(self, trits: int) -> int:
+        """Groups needed for a number of trits; the last may be partly filled with zero trits."""
+        return -(-trits // self.trits)
+
+    def word_bits(self, trits: int) -> int:
+        """Bits of a memory word that holds a number of trits."""
+        return self.groups(trits) * self.bits
+
+
+PACKINGS: Final = {packing.name: packing for packing in (Packing("2b", 1, 2), Packing("3t5b", 3, 5), Packing("5t8b", 5, 8))}
+
+
+def accumulator_width(inputs: int) -> int:
+    """Bits of a signed accumulator that holds any sum of `inputs` products of an activation and a trit.
+
+    Exact: ``ceil(log2(127·inputs)) + 1``; 127 is odd and not 1, so the logarithm is never whole.
+    """
+    return (ACTIVATION_MAX * inputs).bit_length() + 1
+
+
+LOAD_WIDTH: Final = 32
+"""Bits of one transfer of the memory image; a memory word is a whole number of them in the image file."""
+
+PROGRAM_FIELDS: Final = {
+    "last_input": 16,
+    "last_chunk": 16,
+    "last_tile": 16,
+    "last_drain": 14,
+    "relu": 1,
+    "final": 1,
+}
+"""A layer of the program, first field in the lowest bits; counts are stored as the index of their last item.
+
+last_input
+    Stream words of the layer's input vector.
+last_chunk
+    Chunks (groups of as many activations as the array has columns) of the input vector.
+last_tile
+    Tiles (groups of as many outputs as the array has rows).
+last_drain
+    Stream words that the last tile gives.
+relu, final
+    Whether negative results become zero; whether the results leave the engine.
+"""
+
+MEMORIES: Final = ("program", "corrections", "weights")
+"""The memories of an engine, in the order of the image; the index is the number that the load port takes."""

@@ -1,0 +1,183 @@
+"""The memory image: everything an engine's memories hold for one network, as one file.
+
+Format, little-endian
+    ======  ======  ==========================================================================
+    offset  type    field
+    ======  ======  ==========================================================================
+    0       4 × u8  magic, ``TRIT``
+    4       u16     version, 1
+    6       u8      trits in a group of the packing (1: ``2b``, 3: ``3t5b``, 5: ``5t8b``)
+    7       u8      correction: 0, ones' complement (the number of -1 weights of the row)
+    8       u16     rows of the array
+    10      u16     columns of the array
+    12      u16     lanes of the streams
+    14      u16     layers
+    16      u32     correction words
+    20      u32     weight words
+    24      u32     CRC-32 of bytes 0 to 23 followed by the payload
+    28              payload: program, corrections, weights
+    ======  ======  ==========================================================================
+
+    A memory word takes a whole number of 32-bit transfers, lowest bits first, unused bits zero. Program: one word of
+    two transfers a layer (`golden.formats.PROGRAM_FIELDS`). Corrections: one word a stream word of every layer's
+    outputs, one signed transfer a lane. Weights: one word a chunk, tile by tile, layer by layer; trit ``r·C + c`` of
+    the word is row r, column c of the tile.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import TritiumError
+from golden.formats import LOAD_WIDTH, MEMORIES, PACKINGS, PROGRAM_FIELDS, Packing
+from golden.trits import pack, unpack
+
+MAGIC, VERSION, ONES_COMPLEMENT = b"TRIT", 1, 0
+_HEADER = struct.Struct("<4sHBBHHHHIII")
+_TRANSFER = LOAD_WIDTH // 8
+_PROGRAM_TRANSFERS = sum(PROGRAM_FIELDS.values()) // LOAD_WIDTH
+
+
+class Geometry(NamedTuple):
+    """What of an engine's configuration its image depends on."""
+
+    rows: int
+    columns: int
+    lanes: int
+    packing: Packing
+
+
+@dataclass(frozen=True)
+class LayerProgram:
+    """One layer of the program; the fields are those of `golden.formats.PROGRAM_FIELDS`."""
+
+    last_input: int
+    last_chunk: int
+    last_tile: int
+    last_drain: int
+    relu: bool
+    final: bool
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, limit = int(getattr(self, field.name)), (1 << PROGRAM_FIELDS[field.name]) - 1
+            if not 0 <= value <= limit:
+                raise TritiumError(f"a layer's {field.name} is {value}; the program holds 0 to {limit}")
+
+
+class Load(NamedTuple):
+    """One transfer of the load port."""
+
+    memory: int
+    """Index into `golden.formats.MEMORIES`."""
+    address: int
+    """Word of that memory."""
+    last: bool
+    """Whether the word is complete with this transfer."""
+    data: int
+    """32 bits of the word; the lowest bits come first."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryImage:
+    """The contents of an engine's memories.
+
+    Parameters
+    ----------
+    geometry
+        The engine it is for.
+    program
+        One entry a layer; the last one, and no other, is final.
+    corrections
+        int32, shape (words, lanes): what the drain adds to each output.
+    weights
+        Trits, shape (words, rows·columns).
+
+    """
+
+    geometry: Geometry
+    program: tuple[LayerProgram, ...]
+    corrections: NDArray[np.int32]
+    weights: NDArray[np.int8]
+
+    def words(self, memory: str) -> NDArray[np.uint8]:
+        """A memory's words as bytes, shape (words, bytes of a word in the image)."""
+        if memory == "program":
+            return np.array([list(_program_bytes(layer)) for layer in self.program], np.uint8)
+        if memory == "corrections":
+            return np.ascontiguousarray(self.corrections, "<i4").view(np.uint8)
+        packed = pack(self.weights, self.geometry.packing)
+        return np.pad(packed, ((0, 0), (0, -packed.shape[1] % _TRANSFER)))
+
+    def integers(self, memory: str) -> list[int]:
+        """A memory's words as integers, for its initial contents."""
+        return [int.from_bytes(word.tobytes(), "little") for word in self.words(memory)]
+
+    def loads(self) -> Iterator[Load]:
+        """The transfers that bring the whole image through an engine's load port, in the order of the file."""
+        for number, memory in enumerate(MEMORIES):
+            transfers = self.words(memory).view("<u4")
+            for address, word in enumerate(transfers):
+                for index, data in enumerate(word):
+                    yield Load(number, address, index == len(word) - 1, int(data))
+
+    def to_bytes(self) -> bytes:
+        """The image file."""
+        payload = b"".join(self.words(memory).tobytes() for memory in MEMORIES)
+        rows, columns, lanes, packing = self.geometry
+        sizes = (len(self.program), len(self.corrections), len(self.weights))
+        header = _HEADER.pack(MAGIC, VERSION, packing.trits, ONES_COMPLEMENT, rows, columns, lanes, *sizes, 0)[:-4]
+        return header + struct.pack("<I", zlib.crc32(payload, zlib.crc32(header))) + payload
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "MemoryImage":
+        """Read an image file; anything that `to_bytes` would not make is an error that says what is wrong."""
+        if len(content) < _HEADER.size:
+            raise TritiumError(f"the image has {len(content)} bytes; its header alone has {_HEADER.size}")
+        magic, version, trits, correction, rows, columns, lanes, *sizes, crc = _HEADER.unpack_from(content)
+        if (magic, version) != (MAGIC, VERSION):
+            raise TritiumError(f"the image starts with {magic!r}, version {version}; expected {MAGIC!r}, {VERSION}")
+        payload = content[_HEADER.size :]
+        computed = zlib.crc32(payload, zlib.crc32(content[: _HEADER.size - 4]))
+        if computed != crc:
+            raise TritiumError(f"the image's CRC-32 is {computed:08x} where its header says {crc:08x}; it is damaged")
+        packing = next((packing for packing in PACKINGS.values() if packing.trits == trits), None)
+        if packing is None or correction != ONES_COMPLEMENT or 0 in (rows, columns, lanes, *sizes):
+            raise TritiumError(f"the image's header is not known: {content[: _HEADER.size].hex(' ')}")
+        transfers = (_PROGRAM_TRANSFERS, lanes, -(-packing.word_bits(rows * columns) // LOAD_WIDTH))
+        lengths = [size * count * _TRANSFER for size, count in zip(sizes, transfers, strict=True)]
+        if sum(lengths) != len(payload):
+            raise TritiumError(f"the image's payload has {len(payload)} bytes where its header makes {sum(lengths)}")
+        program, corrections, weights = np.split(np.frombuffer(payload, np.uint8), np.cumsum(lengths)[:-1])
+        image = cls(
+            Geometry(rows, columns, lanes, packing),
+            tuple(_read_program(word.tobytes()) for word in program.reshape(sizes[0], -1)),
+            corrections.view("<i4").reshape(sizes[1], lanes).astype(np.int32),
+            unpack(weights.reshape(sizes[2], transfers[2] * _TRANSFER), rows * columns, packing),
+        )
+        if image.to_bytes() != content:
+            raise TritiumError("the image holds codes or padding that no image has; it was not made by this format")
+        return image
+
+
+def _program_bytes(layer: LayerProgram) -> bytes:
+    word, shift = 0, 0
+    for name, width in PROGRAM_FIELDS.items():
+        word |= int(getattr(layer, name)) << shift
+        shift += width
+    return word.to_bytes(shift // 8, "little")
+
+
+def _read_program(content: bytes) -> LayerProgram:
+    word = int.from_bytes(content, "little")
+    values: dict[str, int] = {}
+    for name, width in PROGRAM_FIELDS.items():
+        values[name] = word & (1 << width) - 1
+        word >>= width
+    flags = {name: bool(values.pop(name)) for name in ("relu", "final")}
+    return LayerProgram(**values, **flags)

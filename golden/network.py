@@ -1,0 +1,126 @@
+"""A network of BitLinear layers with ReLU as one integer model, from image to logits."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.bitlinear import forward_integer, output_unit
+from golden.errors import TritiumError
+from golden.trits import check_trits
+
+InputType = Literal["uint8", "int8"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One BitLinear layer: quantise the input, multiply by trits, optionally ReLU.
+
+    Parameters
+    ----------
+    weights
+        Trits, shape (outputs, inputs), both at least 1.
+    scale
+        γ, what one trit is worth; finite and positive.
+    relu
+        Whether negative results become zero.
+
+    """
+
+    weights: NDArray[np.int8]
+    scale: float
+    relu: bool
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 2 or 0 in self.weights.shape:
+            raise TritiumError(f"weights have shape {self.weights.shape}; a layer's are (outputs, inputs), none zero")
+        object.__setattr__(self, "weights", check_trits(self.weights))
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise TritiumError(f"the weight scale is {self.scale}; it must be finite and above 0")
+
+    @property
+    def outputs(self) -> int:
+        """Length of the result."""
+        return self.weights.shape[0]
+
+    @property
+    def inputs(self) -> int:
+        """Length of the input."""
+        return self.weights.shape[1]
+
+
+class Result(NamedTuple):
+    """What a network makes of a batch."""
+
+    logits: NDArray[np.int32]
+    """Shape (n, outputs)."""
+    units: NDArray[np.float64]
+    """Shape (n, 1): what one unit of a logit is worth; real-valued logits are ``logits · units``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers in order, each taking the previous one's result.
+
+    Parameters
+    ----------
+    name
+        Letters, digits, ``-`` and ``_``.
+    layers
+        At least one; each takes as many values as the one before gives.
+    input_type
+        ``uint8`` or ``int8``: what the input vector holds.
+    input_unit
+        What one unit of the input is worth, e.g. 1/255 for pixels; finite and positive.
+
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    input_type: InputType = "uint8"
+    input_unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise TritiumError(f"the network's name is {self.name!r}; letters, digits, '-' and '_' are allowed")
+        if self.input_type not in ("uint8", "int8"):
+            raise TritiumError(f"the input type is {self.input_type!r}; it is uint8 or int8")
+        if not (np.isfinite(self.input_unit) and self.input_unit > 0):
+            raise TritiumError(f"the input unit is {self.input_unit}; it must be finite and above 0")
+        if not self.layers:
+            raise TritiumError("the network has no layers; it needs at least one")
+        for index, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            if before.outputs != after.inputs:
+                raise TritiumError(
+                    f"layer {index} gives {before.outputs} values where layer {index + 1} takes {after.inputs}"
+                )
+
+    @property
+    def trits(self) -> int:
+        """Weights in all layers."""
+        return sum(layer.weights.size for layer in self.layers)
+
+    def forward(self, batch: NDArray[np.integer[Any]]) -> Result:
+        """Logits of a batch of input vectors, shape (n, inputs), of the network's input type."""
+        results, unit = self.forward_layers(batch)
+        return Result(results[-1].astype(np.int32), unit)
+
+    def forward_layers(self, batch: NDArray[np.integer[Any]]) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
+        """Every layer's result after its ReLU, and what one unit of the last is worth."""
+        values: NDArray[np.integer[Any]] = self._check_batch(batch)
+        unit: Any = self.input_unit
+        results = []
+        for layer in self.layers:
+            sums, maximum = forward_integer(values, layer.weights)
+            values = np.maximum(sums, 0) if layer.relu else sums
+            unit = output_unit(unit, maximum, layer.scale)
+            results.append(values)
+        return results, unit
+
+    def _check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        if batch.dtype != np.dtype(self.input_type):
+            raise TritiumError(f"the input has dtype {batch.dtype}; {self.name} takes {self.input_type}")
+        if batch.ndim != 2 or batch.shape[1] != self.layers[0].inputs:
+            raise TritiumError(f"the input has shape {batch.shape}; {self.name} takes (n, {self.layers[0].inputs})")
+        return batch

@@ -1,0 +1,99 @@
+"""The interface of the multiply-accumulate array, which every implementation of it shares."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.formats import accumulator_width
+from rtl.layouts import ACTIVATION, Trit
+from rtl.limits import check_range
+
+
+@dataclass(frozen=True)
+class ArrayConfig:
+    """Size of an array.
+
+    Parameters
+    ----------
+    rows
+        R, outputs a tile, 1 to 1024.
+    columns
+        C, inputs a chunk, 1 to 1024.
+    inputs
+        Longest input vector that is summed, 1 to 65536; the accumulators hold any such sum.
+
+    """
+
+    rows: int
+    columns: int
+    inputs: int
+
+    def __post_init__(self) -> None:
+        check_range("array", "rows", self.rows, 1, 1024)
+        check_range("array", "columns", self.columns, 1, 1024)
+        check_range("array", "inputs", self.inputs, 1, 65536)
+
+    @property
+    def accumulator_width(self) -> int:
+        """Bits of an accumulator."""
+        return accumulator_width(self.inputs)
+
+
+class MacArray(wiring.Component):
+    """R × C ternary multiply-accumulate: every cycle, C activations times R·C trits into R accumulators.
+
+    Nothing in here stalls: whoever feeds it starts a tile only when its inputs are there and its outputs have room.
+
+    Parameters
+    ----------
+    config
+        The size.
+
+    Members
+    -------
+    valid
+        In, 1: a chunk is given in this cycle.
+    first, last
+        In, 1: the chunk is the first, the last of its tile.
+    activations
+        In, ArrayLayout(signed(8), C).
+    weights
+        In, ArrayLayout(ArrayLayout(Trit, C), R).
+    done
+        Out, 1: the sums of a tile are complete, `latency` cycles after its last chunk.
+    sums
+        Out, ArrayLayout(signed(accumulator_width), R): valid in the cycle of `done` only. The true sum of row r is
+        ``sums[r]`` plus the row's correction, modulo 2**accumulator_width; the implementation says which correction.
+
+    Throughput: one chunk a cycle; tiles follow each other without a gap.
+
+    """
+
+    valid: Signal
+    first: Signal
+    last: Signal
+    activations: data.View
+    weights: data.View
+    done: Signal
+    sums: data.View
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        super().__init__(
+            {
+                "valid": In(1),
+                "first": In(1),
+                "last": In(1),
+                "activations": In(data.ArrayLayout(ACTIVATION, config.columns)),
+                "weights": In(data.ArrayLayout(data.ArrayLayout(Trit, config.columns), config.rows)),
+                "done": Out(1),
+                "sums": Out(data.ArrayLayout(signed(config.accumulator_width), config.rows)),
+            }
+        )
+
+    @staticmethod
+    def latency(config: ArrayConfig) -> int:
+        """Cycles from the last chunk of a tile to `done`, at least 2."""
+        raise NotImplementedError

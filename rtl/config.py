@@ -1,0 +1,127 @@
+"""The configuration of an engine: from a few numbers, every width and depth of its parts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from golden.errors import TritiumError
+from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS
+from rtl.activation_buffer import BufferConfig
+from rtl.array import ArrayConfig, MacArray
+from rtl.array_portable import PortableArray
+from rtl.drain import DrainConfig
+from rtl.limits import check_multiple, check_range
+from rtl.quantizer import QuantizerConfig
+
+ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray}
+"""The implementations of the array."""
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is built for; any network within these limits runs on it.
+
+    Parameters
+    ----------
+    rows
+        R, outputs a tile, 1 to 1024.
+    columns
+        C, inputs a chunk, 1 to 1024.
+    lanes
+        Values a cycle of input, drain, quantiser and output; divides `rows` and `columns`.
+    max_inputs
+        Longest input vector of a layer, 1 to 65536; it sets the accumulators' width.
+    max_outputs
+        Longest output vector of a network's last layer, 1 to 65536.
+    layers, weight_words, correction_words
+        Depths of the memories that hold the image.
+    packing
+        How weights are stored, one of `golden.formats.PACKINGS`.
+    array
+        Implementation of the array, one of `ARRAYS`.
+    input_signed
+        Whether inputs are int8 (True) or uint8 (False).
+    writable
+        Whether the image can be loaded; if not, the memories are ROMs.
+
+    """
+
+    rows: int
+    columns: int
+    lanes: int
+    max_inputs: int
+    max_outputs: int
+    layers: int
+    weight_words: int
+    correction_words: int
+    packing: str = "2b"
+    array: str = "portable"
+    input_signed: bool = False
+    writable: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("packing", self.packing, PACKINGS), ("array", self.array, ARRAYS)):
+            if value not in known:
+                raise TritiumError(f"engine: {name} is {value!r}; it is one of {', '.join(known)}")
+        check_range("engine", "rows", self.rows, 1, 1024)
+        check_range("engine", "columns", self.columns, 1, 1024)
+        check_range("engine", "lanes", self.lanes, 1, min(self.rows, self.columns))
+        check_multiple("engine", "rows", self.rows, "lanes", self.lanes)
+        check_multiple("engine", "columns", self.columns, "lanes", self.lanes)
+        for name in ("max_inputs", "max_outputs"):
+            check_range("engine", name, getattr(self, name), 1, 65536)
+        check_range("engine", "layers", self.layers, 1, 1024)
+        for name in ("weight_words", "correction_words"):
+            check_range("engine", name, getattr(self, name), 1, 1 << 24)
+
+    @property
+    def array_config(self) -> ArrayConfig:
+        """The array."""
+        return ArrayConfig(self.rows, self.columns, self.max_inputs)
+
+    @property
+    def array_latency(self) -> int:
+        """Cycles from a tile's last chunk at the array to its sums."""
+        return ARRAYS[self.array].latency(self.array_config)
+
+    @property
+    def accumulator_width(self) -> int:
+        """Bits of an accumulator, and of a result."""
+        return self.array_config.accumulator_width
+
+    @property
+    def drain(self) -> DrainConfig:
+        """The drain."""
+        return DrainConfig(self.rows, self.lanes, self.accumulator_width)
+
+    @property
+    def quantizer(self) -> QuantizerConfig:
+        """The quantiser: wide enough for accumulators and for inputs, deep enough for the longest vector."""
+        # Nine bits hold the magnitude of every input, 255 and -128 included.
+        width = max(self.accumulator_width, 9)
+        return QuantizerConfig(self.lanes, width, -(-self.max_inputs // self.lanes))
+
+    @property
+    def buffer(self) -> BufferConfig:
+        """The activation buffer."""
+        return BufferConfig(self.columns, self.lanes, -(-self.max_inputs // self.columns))
+
+    @property
+    def result_words(self) -> int:
+        """Words of the longest result."""
+        return -(-self.max_outputs // self.lanes)
+
+    @cached_property
+    def transfers(self) -> dict[str, tuple[int, ...]]:
+        """For each memory, the bits that its words keep of each 32-bit transfer of the image."""
+        weight_bits = PACKINGS[self.packing].word_bits(self.rows * self.columns)
+        whole, rest = divmod(weight_bits, LOAD_WIDTH)
+        return {
+            "program": (LOAD_WIDTH,) * (sum(PROGRAM_FIELDS.values()) // LOAD_WIDTH),
+            "corrections": (self.accumulator_width,) * self.lanes,
+            "weights": (LOAD_WIDTH,) * whole + ((rest,) if rest else ()),
+        }
+
+    @property
+    def depths(self) -> dict[str, int]:
+        """For each memory, its words."""
+        return {"program": self.layers, "corrections": self.correction_words, "weights": self.weight_words}

@@ -1,0 +1,85 @@
+"""The decoder from packed weight words to trits."""
+
+from amaranth.hdl import Module, Mux, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.formats import PACKINGS
+from rtl.layouts import Trit
+from rtl.limits import check_range
+
+
+class TritDecoder(wiring.Component):
+    """Decodes one memory word into its trits, combinationally.
+
+    Parameters
+    ----------
+    packing
+        Name of the code, one of `golden.formats.PACKINGS`.
+    trits
+        Trits in the word, at least 1.
+
+    Members
+    -------
+    i
+        In, unsigned(packing.word_bits(trits)): the packed word; the first trit in the lowest bits.
+    o
+        Out, ArrayLayout(Trit, trits).
+
+    Latency 0 cycles. Every code decodes to the trits that `golden.trits.decode_group` names.
+
+    """
+
+    i: Value
+    o: data.View
+
+    def __init__(self, packing: str, trits: int):
+        check_range("TritDecoder", "trits", trits, 1, 1 << 20)
+        self.packing = PACKINGS[packing]
+        self.trits = trits
+        super().__init__(
+            {"i": In(self.packing.word_bits(trits)), "o": Out(data.ArrayLayout(Trit, trits))}
+        )
+
+    def elaborate(self, platform) -> Module:
+        """Logic of one decoder a group."""
+        m = Module()
+        decode = {"2b": _decode_2b, "3t5b": _decode_3t5b, "5t8b": _decode_5t8b}[self.packing.name]
+        for group in range(self.packing.groups(self.trits)):
+            code = self.i.word_select(group, self.packing.bits)
+            for index, (nz, neg) in enumerate(decode(code)):
+                trit = group * self.packing.trits + index
+                if trit < self.trits:
+                    m.d.comb += [self.o[trit].nz.eq(nz), self.o[trit].neg.eq(neg)]
+        return m
+
+
+def _pair(p: Value) -> list[tuple[Value, Value]]:
+    """The two trits of a pair code, written so that each bit is one LUT and the first sign is a wire."""
+    return [(~(p[2] & p[1]), p[0]), (p[2] | p[1], p[2] & (~p[1] | p[0]))]
+
+
+def _decode_2b(code: Value) -> list[tuple[Value, Value]]:
+    return [(code[0], code[1])]
+
+
+def _decode_3t5b(code: Value) -> list[tuple[Value, Value]]:
+    a, p = code[0:2], code[2:5]
+    escape = a[1] & ~a[0]
+    pair = [(nz & ~escape, neg) for nz, neg in _pair(p)]
+    return [(Mux(escape, p[0], a[0]), Mux(escape, p[1], a[1])), *pair]
+
+
+def _decode_5t8b(code: Value) -> list[tuple[Value, Value]]:
+    a, p, q = code[0:2], code[2:5], code[5:8]
+    escape = a[1] & ~a[0]
+    inner = escape & p[2] & ~p[1]
+    swapped = escape & ~inner & p[0]
+    first_nz = Mux(escape, Mux(inner, q[0], p[1]), a[0])
+    first_neg = Mux(escape, Mux(inner, q[1], p[2]), a[1])
+    near = [
+        (Mux(escape, swapped & from_q[0], from_p[0]), Mux(escape, from_q[1], from_p[1]))
+        for from_p, from_q in zip(_pair(p), _pair(q), strict=True)
+    ]
+    far = [(nz & ~inner & ~swapped, neg) for nz, neg in _pair(q)]
+    return [(first_nz, first_neg), *near, *far]

@@ -1,0 +1,150 @@
+"""The way out of the array: accumulators become a stream of corrected, rectified results."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.layouts import words
+from rtl.limits import check_multiple, check_range
+
+
+@dataclass(frozen=True)
+class DrainConfig:
+    """Size of a drain.
+
+    Parameters
+    ----------
+    rows
+        R, accumulators, 1 to 1024.
+    lanes
+        Results a cycle; divides `rows`.
+    width
+        Bits of an accumulator, 1 to 32.
+
+    """
+
+    rows: int
+    lanes: int
+    width: int
+
+    def __post_init__(self) -> None:
+        check_range("drain", "rows", self.rows, 1, 1024)
+        check_range("drain", "lanes", self.lanes, 1, self.rows)
+        check_multiple("drain", "rows", self.rows, "lanes", self.lanes)
+        check_range("drain", "width", self.width, 1, 32)
+
+    @property
+    def interval(self) -> int:
+        """Cycles that a whole tile takes; tiles must be at least this far apart."""
+        return self.rows // self.lanes
+
+    @property
+    def tile(self) -> data.StructLayout:
+        """What the drain must know of a tile.
+
+        ``last_word``: index of its last word; ``relu``: whether negative results become zero; ``final``: whether the
+        results leave the engine; ``end``: whether the tile is the layer's last.
+        """
+        return data.StructLayout({"last_word": range(self.interval), "relu": 1, "final": 1, "end": 1})
+
+
+class Drain(wiring.Component):
+    """Takes a tile's sums, adds the corrections, applies ReLU, and streams the results in order of their rows.
+
+    Nothing in here stalls: what follows must have room, and tiles must be `DrainConfig.interval` apart.
+
+    Parameters
+    ----------
+    config
+        The size.
+
+    Members
+    -------
+    start
+        In, 1: a tile's sums are valid in the next cycle.
+    tile
+        In, `DrainConfig.tile`: valid with `start`.
+    sums
+        In, ArrayLayout(signed(width), rows): valid in the cycle after `start`.
+    next_correction
+        Out, 1: move on to the next word of corrections.
+    rewind
+        Out, 1: with `next_correction`, the word was the network's last; the next one is the first.
+    corrections
+        In, ArrayLayout(signed(width), lanes): two cycles after the address that holds in the cycle of its
+        `next_correction`.
+    final
+        Out, 1: the word on `o` is a result of the network; otherwise it is the next layer's input.
+    o
+        Out, stream of `words` (signed(width), lanes): always taken. ``last`` marks the layer's last word.
+
+    Latency: `LATENCY` cycles from `start` to the first word. Throughput: one word a cycle.
+
+    """
+
+    LATENCY = 3
+
+    start: Signal
+    tile: data.View
+    sums: data.View
+    next_correction: Signal
+    rewind: Signal
+    corrections: data.View
+    final: Signal
+    o: stream.Interface
+
+    def __init__(self, config: DrainConfig):
+        self.config = config
+        lanes = data.ArrayLayout(signed(config.width), config.lanes)
+        super().__init__(
+            {
+                "start": In(1),
+                "tile": In(config.tile),
+                "sums": In(data.ArrayLayout(signed(config.width), config.rows)),
+                "next_correction": Out(1),
+                "rewind": Out(1),
+                "corrections": In(lanes),
+                "final": Out(1),
+                "o": Out(stream.Signature(words(signed(config.width), config.lanes), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        """A shift register of sums, one step behind the addresses of the corrections."""
+        m = Module()
+        interval, lanes, width = self.config.interval, self.config.lanes, self.config.width
+        tile, left, running = Signal(self.config.tile), Signal(range(interval)), Signal()
+        last = Signal()
+        m.d.comb += self.next_correction.eq(self.start | running)
+        with m.If(self.start):
+            m.d.comb += [last.eq(self.tile.last_word == 0), self.rewind.eq(last & self.tile.final & self.tile.end)]
+            m.d.sync += [tile.eq(self.tile), left.eq(self.tile.last_word), running.eq(~last)]
+        with m.Elif(running):
+            m.d.comb += [last.eq(left == 1), self.rewind.eq(last & tile.final & tile.end)]
+            m.d.sync += [left.eq(left - 1), running.eq(~last)]
+
+        # One cycle later the sums are captured or shifted, and a word of them stands beside its correction.
+        capture, shown, final_word = Signal(), Signal(), Signal()
+        shown_tile = Signal(self.config.tile)
+        waiting = Signal(self.config.rows * width)
+        m.d.sync += capture.eq(self.start)
+        m.d.sync += waiting.eq(Mux(capture, self.sums.as_value(), waiting >> lanes * width))
+        taken, taken_last = Signal(), Signal()
+        m.d.sync += [taken.eq(self.next_correction), taken_last.eq(last)]
+        m.d.sync += [shown.eq(taken), final_word.eq(taken_last)]
+        with m.If(capture):
+            m.d.sync += shown_tile.eq(tile)
+
+        m.d.sync += [
+            self.o.valid.eq(shown),
+            self.o.payload.last.eq(final_word & shown_tile.end),
+            self.final.eq(shown_tile.final),
+        ]
+        for lane in range(lanes):
+            corrected = Signal(signed(width), name=f"corrected_{lane}")
+            m.d.comb += corrected.eq(waiting.word_select(lane, width) + self.corrections[lane])
+            negative = shown_tile.relu & corrected[-1]
+            m.d.sync += self.o.payload.data[lane].eq(Mux(negative, 0, corrected))
+        return m
