@@ -28,7 +28,10 @@ FORMAT, VERSION = "tritium", "1"
 def write_checkpoint(path: Path, network: Network) -> None:
     """Write a network to a file, whole or not at all."""
     tensors: dict[str, NDArray[Any]] = {}
+    limits = np.finfo(np.float32)
     for index, layer in enumerate(network.layers):
+        if not limits.tiny <= layer.scale <= limits.max:
+            raise TritiumError(f"cannot write {path}: layer {index} has the scale {layer.scale}, too far for float32")
         tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weights)
         tensors[f"layers.{index}.scale"] = np.array([layer.scale], np.float32)
     metadata = {
@@ -39,7 +42,11 @@ def write_checkpoint(path: Path, network: Network) -> None:
         "input_unit": repr(float(network.input_unit)),
         "activations": ",".join("relu" if layer.relu else "none" for layer in network.layers),
     }
-    write_bytes(path, save(tensors, metadata | {"crc32": _checksum(metadata, tensors)}))
+    content = save(tensors, metadata | {"crc32": _checksum(metadata, tensors)})
+    # safetensors leaves the order of the metadata to chance; sorted, equal networks make equal files.
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    write_bytes(path, content[:8] + header.encode().ljust(start - 8) + content[start:])
 
 
 def read_checkpoint(path: Path) -> Network:
@@ -48,11 +55,14 @@ def read_checkpoint(path: Path) -> Network:
     try:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return _network(tensors, header.get("__metadata__", {}))
+        return _network(tensors, header.get("__metadata__") or {})
     except SafetensorError as error:
         raise TritiumError(f"{path} is not a whole safetensors file: {error}") from error
     except TritiumError as error:
         raise TritiumError(f"{path}: {error}") from error
+    except (KeyError, ValueError) as error:
+        # What safetensors makes of dtypes and shapes that numpy does not have.
+        raise TritiumError(f"{path} holds a tensor that numpy cannot: {error}") from error
 
 
 def _checksum(metadata: dict[str, str], tensors: dict[str, NDArray[Any]]) -> str:

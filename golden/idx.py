@@ -28,4 +28,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     expected = header + int(np.prod(shape, dtype=object))
     if len(content) < header or len(content) != expected:
         raise TritiumError(f"{path} has {len(content)} bytes where its header, shape {shape}, makes {expected}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    except ValueError as error:
+        raise TritiumError(f"{path} has a shape of {len(shape)} dimensions that no array takes: {error}") from error

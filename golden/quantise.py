@@ -18,7 +18,8 @@ def quantise_activations_float(values: NDArray[np.floating[Any]]) -> tuple[NDArr
     Parameters
     ----------
     values
-        Finite reals, shape (..., n); one scale per vector of the last axis.
+        Finite reals, shape (..., n); one scale per vector of the last axis. Scale and product are computed in their
+        precision, in float32 at least, as the published implementations do.
 
     Returns
     -------
@@ -28,8 +29,9 @@ def quantise_activations_float(values: NDArray[np.floating[Any]]) -> tuple[NDArr
 
     """
     _check_finite(values, "activations")
-    scale = ACTIVATION_MAX / np.maximum(np.abs(values).max(axis=-1, keepdims=True), EPSILON).astype(np.float64)
-    return np.clip(np.rint(values * scale), -128, ACTIVATION_MAX).astype(np.int8), scale
+    values = values.astype(np.promote_types(values.dtype, np.float32))
+    scale = ACTIVATION_MAX / np.maximum(np.abs(values).max(axis=-1, keepdims=True), EPSILON)
+    return np.clip(np.rint(values * scale), -128, ACTIVATION_MAX).astype(np.int8), scale.astype(np.float64)
 
 
 def quantise_activations(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:

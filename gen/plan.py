@@ -1,0 +1,136 @@
+"""The plan: a network, the engine that is built for it, and everything that is known of it before it is built."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from gen.area import Area, estimate_area
+from gen.assemble import assemble
+from gen.cycles import Cycles, predict
+from gen.verilog import generate
+from golden.errors import TritiumError
+from golden.formats import MEMORIES
+from golden.image import MemoryImage
+from golden.network import Network
+from rtl.config import EngineConfig
+from rtl.engine import Engine
+
+MODULE = "tritium"
+"""Name of the generated top module."""
+
+
+class Fold(NamedTuple):
+    """How an engine is folded: R outputs and C inputs a cycle in the array, L values a cycle outside it."""
+
+    rows: int
+    columns: int
+    lanes: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Fold":
+        """Read ``RxCxL``, e.g. ``16x16x8``."""
+        parts = text.lower().split("x")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise TritiumError(f"the fold is {text!r}; write it ROWSxCOLUMNSxLANES, for example 16x16x8")
+        return cls(*(int(part) for part in parts))
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}x{self.lanes}"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A network on an engine made for it.
+
+    Parameters
+    ----------
+    network
+        What it runs.
+    config
+        The engine, whose limits the network must fit.
+
+    """
+
+    network: Network
+    config: EngineConfig
+
+    def __post_init__(self) -> None:
+        config, layers = self.config, self.network.layers
+        needs = {
+            "max_inputs": max(layer.inputs for layer in layers),
+            "max_outputs": layers[-1].outputs,
+            "layers": len(layers),
+            "weight_words": sum(_weight_words(self.network, config.rows, config.columns)),
+            "correction_words": sum(_correction_words(self.network, config.lanes)),
+        }
+        for name, need in needs.items():
+            if need > getattr(config, name):
+                raise TritiumError(f"{self.network.name} needs {name} {need}; the engine has {getattr(config, name)}")
+        if config.input_signed != (self.network.input_type == "int8"):
+            has = "int8" if config.input_signed else "uint8"
+            raise TritiumError(f"{self.network.name} takes {self.network.input_type}; the engine takes {has}")
+
+    @cached_property
+    def cycles(self) -> Cycles:
+        """Predicted cycles; simulation agrees exactly."""
+        return predict(self.config, self.network.layers)
+
+    @cached_property
+    def image(self) -> MemoryImage:
+        """The contents of the engine's memories."""
+        return assemble(self.network, self.config)
+
+    @cached_property
+    def area(self) -> Area:
+        """Estimated logic and memory."""
+        return estimate_area(self.config)
+
+    def engine(self, *, initialised: bool = True) -> Engine:
+        """The hardware, with the image as its memories' initial contents or with empty memories."""
+        return Engine(self.config, {name: self.image.integers(name) for name in MEMORIES} if initialised else None)
+
+    def verilog(self, *, initialised: bool = True) -> str:
+        """The engine's Verilog; the module is called `MODULE`."""
+        config = self.config
+        parameters = {
+            "network": self.network.name if initialised else "none, loaded at run time",
+            "array": f"{config.array}, {config.rows} rows x {config.columns} columns",
+            "lanes": config.lanes,
+            "packing": config.packing,
+            "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
+            "output": f"{config.lanes} x int{config.accumulator_width} a word, up to {config.max_outputs} values",
+            "memories": ", ".join(
+                f"{name} {config.depths[name]} x {sum(config.transfers[name])} bits" for name in MEMORIES
+            ),
+            "cycles": f"{self.cycles.latency} latency, {self.cycles.period} period",
+        }
+        return generate(self.engine(initialised=initialised), MODULE, parameters)
+
+
+def plan_network(
+    network: Network, fold: Fold, *, packing: str = "2b", array: str = "portable", writable: bool = True
+) -> Plan:
+    """The smallest engine of a fold that runs the network."""
+    config = EngineConfig(
+        rows=fold.rows,
+        columns=fold.columns,
+        lanes=fold.lanes,
+        max_inputs=max(layer.inputs for layer in network.layers),
+        max_outputs=network.layers[-1].outputs,
+        layers=len(network.layers),
+        weight_words=sum(_weight_words(network, max(fold.rows, 1), max(fold.columns, 1))),
+        correction_words=sum(_correction_words(network, max(fold.lanes, 1))),
+        packing=packing,
+        array=array,
+        input_signed=network.input_type == "int8",
+        writable=writable,
+    )
+    return Plan(network, config)
+
+
+def _weight_words(network: Network, rows: int, columns: int) -> list[int]:
+    return [-(-layer.outputs // rows) * -(-layer.inputs // columns) for layer in network.layers]
+
+
+def _correction_words(network: Network, lanes: int) -> list[int]:
+    return [-(-layer.outputs // lanes) for layer in network.layers]

