@@ -48,11 +48,14 @@ class Plan:
         What it runs.
     config
         The engine, whose limits the network must fit.
+    family
+        Device family whose logic and memory are estimated, one of `gen.devices.FAMILIES`.
 
     """
 
     network: Network
     config: EngineConfig
+    family: str = "ecp5"
 
     def __post_init__(self) -> None:
         config, layers = self.config, self.network.layers
@@ -80,10 +83,56 @@ class Plan:
         """The contents of the engine's memories."""
         return assemble(self.network, self.config)
 
+    @property
+    def tiling(self) -> list[tuple[int, int]]:
+        """For each layer, its tiles and the chunks of a tile."""
+        return [
+            (-(-layer.outputs // self.config.rows), -(-layer.inputs // self.config.columns))
+            for layer in self.network.layers
+        ]
+
     @cached_property
     def area(self) -> Area:
-        """Estimated logic and memory."""
-        return estimate_area(self.config)
+        """Estimated logic and memory on the plan's device family."""
+        return estimate_area(self.config, self.family)
+
+    @property
+    def fold(self) -> Fold:
+        """How the engine is folded."""
+        return Fold(self.config.rows, self.config.columns, self.config.lanes)
+
+    def figures(self) -> dict[str, object]:
+        """What the plan predicts, for a JSON file."""
+        cycles, area, config = self.cycles, self.area, self.config
+        return {
+            "model": self.network.name,
+            "trits": self.network.trits,
+            "fold": str(self.fold),
+            "packing": config.packing,
+            "array": config.array,
+            "accumulator_bits": config.accumulator_width,
+            "layers": [
+                {"outputs": layer.outputs, "inputs": layer.inputs, "tiles": tiles, "chunks": chunks}
+                for layer, (tiles, chunks) in zip(self.network.layers, self.tiling, strict=True)
+            ],
+            "cycles_latency": cycles.latency,
+            "cycles_period": cycles.period,
+            "cycles_array": cycles.array,
+            "array_busy": cycles.busy,
+            "utilisation": cycles.utilisation,
+            "memories": {
+                name: {"words": config.depths[name], "bits": sum(config.transfers[name])} for name in MEMORIES
+            },
+            "estimate": {
+                "family": area.family,
+                "lut4": area.lut4,
+                "lut4_array": area.array,
+                "lut4_decoder": area.decoder,
+                "lut4_quantiser": area.quantiser,
+                "lut4_rest": area.rest,
+                "block_rams": area.block_rams,
+            },
+        }
 
     def engine(self, *, initialised: bool = True) -> Engine:
         """The hardware, with the image as its memories' initial contents or with empty memories."""

@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.back import verilog
-from amaranth.hdl import Elaboratable, Module, Shape, Signal, Value
+from amaranth.hdl import Const, Elaboratable, Module, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Flow, In
 
@@ -21,6 +21,8 @@ class Port(NamedTuple):
 
 class Ports(Elaboratable):
     """A component with flat ports: `i.payload.data` becomes `i_data`, a payload without fields `i_data` as well.
+
+    What is constant, such as the `ready` of a stream that is always taken, gets no port.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ class Ports(Elaboratable):
                 if path[-1] == "payload" and name == path[0]:
                     name += "_data"
                 cast = Value.cast(part)
+                if isinstance(cast, Const):
+                    continue
                 port = Signal(Shape(len(cast), cast.shape().signed), name=name)
                 self.signals[name] = (port, None)
                 self._pairs.append((port, cast, flow))
@@ -61,7 +65,7 @@ class Ports(Elaboratable):
         return m
 
 
-def _leaves(name: str, value: object) -> Iterator[tuple[str, object]]:
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """A struct's fields one by one, anything else whole."""
     if isinstance(value, data.View) and isinstance(layout := data.Layout.cast(value.shape()), data.StructLayout):
         for field, _ in layout:

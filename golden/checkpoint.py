@@ -30,7 +30,7 @@ def write_checkpoint(path: Path, network: Network) -> None:
     tensors: dict[str, NDArray[Any]] = {}
     limits = np.finfo(np.float32)
     for index, layer in enumerate(network.layers):
-        if not limits.tiny <= layer.scale <= limits.max:
+        if not float(limits.tiny) <= layer.scale <= float(limits.max):
             raise TritiumError(f"cannot write {path}: layer {index} has the scale {layer.scale}, too far for float32")
         tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weights)
         tensors[f"layers.{index}.scale"] = np.array([layer.scale], np.float32)

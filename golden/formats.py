@@ -52,7 +52,9 @@ class Packing(NamedTuple):
         return self.groups(trits) * self.bits
 
 
-PACKINGS: Final = {packing.name: packing for packing in (Packing("2b", 1, 2), Packing("3t5b", 3, 5), Packing("5t8b", 5, 8))}
+PACKINGS: Final = {
+    packing.name: packing for packing in (Packing("2b", 1, 2), Packing("3t5b", 3, 5), Packing("5t8b", 5, 8))
+}
 
 
 def accumulator_width(inputs: int) -> int:

@@ -1,4 +1,4 @@
-"""IDX, the format of the MNIST files: big-endian header (0, 0, type, dimensions, sizes) and raw bytes; gzip or plain."""
+"""IDX, the format of the MNIST files: a big-endian header (0, 0, type, dimensions, sizes), raw bytes; gzip or plain."""
 
 import gzip
 import zlib

@@ -1,6 +1,7 @@
 """A network of BitLinear layers with ReLU as one integer model, from image to logits."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -90,7 +91,7 @@ class Network:
             raise TritiumError(f"the input unit is {self.input_unit}; it must be finite and above 0")
         if not self.layers:
             raise TritiumError("the network has no layers; it needs at least one")
-        for index, (before, after) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+        for index, (before, after) in enumerate(pairwise(self.layers)):
             if before.outputs != after.inputs:
                 raise TritiumError(
                     f"layer {index} gives {before.outputs} values where layer {index + 1} takes {after.inputs}"
@@ -108,7 +109,7 @@ class Network:
 
     def forward_layers(self, batch: NDArray[np.integer[Any]]) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
         """Every layer's result after its ReLU, and what one unit of the last is worth."""
-        values: NDArray[np.integer[Any]] = self._check_batch(batch)
+        values: NDArray[np.integer[Any]] = self.check_batch(batch)
         unit: Any = self.input_unit
         results = []
         for layer in self.layers:
@@ -118,9 +119,12 @@ class Network:
             results.append(values)
         return results, unit
 
-    def _check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    def check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """The batch, if its dtype and shape are what the network takes; otherwise an error that names both."""
         if batch.dtype != np.dtype(self.input_type):
             raise TritiumError(f"the input has dtype {batch.dtype}; {self.name} takes {self.input_type}")
-        if batch.ndim != 2 or batch.shape[1] != self.layers[0].inputs:
-            raise TritiumError(f"the input has shape {batch.shape}; {self.name} takes (n, {self.layers[0].inputs})")
+        if batch.ndim != 2 or batch.shape[1] != self.layers[0].inputs or not len(batch):
+            raise TritiumError(
+                f"the input has shape {batch.shape}; {self.name} takes (n, {self.layers[0].inputs}), n at least 1"
+            )
         return batch

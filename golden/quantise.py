@@ -79,7 +79,9 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
 
 def _check_finite(values: NDArray[np.floating[Any]], name: str) -> None:
     if values.dtype.kind != "f" or values.size == 0:
-        raise TritiumError(f"{name} have dtype {values.dtype} and shape {values.shape}; floats, at least one, are needed")
+        raise TritiumError(
+            f"{name} have dtype {values.dtype} and shape {values.shape}; floats, at least one, are needed"
+        )
     if not np.isfinite(values).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise TritiumError(f"{name} hold {values[place]} at {list(place)}; every value must be finite")

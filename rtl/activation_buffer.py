@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl.layouts import ACTIVATION, words
+from rtl.layouts import ACTIVATION, indices, words
 from rtl.limits import check_multiple, check_range
 
 
@@ -79,7 +79,7 @@ class ActivationBuffer(wiring.Component):
                 "i": In(stream.Signature(words(ACTIVATION, config.lanes), always_ready=True)),
                 "clear": In(1),
                 "available": Out(range(config.depth + 1)),
-                "address": In(range(config.depth)),
+                "address": In(indices(config.depth)),
                 "chunk": Out(data.ArrayLayout(ACTIVATION, config.columns)),
             }
         )
@@ -89,10 +89,10 @@ class ActivationBuffer(wiring.Component):
         m = Module()
         lanes, groups = self.config.lanes, self.config.columns // self.config.lanes
         m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(ACTIVATION, self.config.columns), depth=self.config.depth, init=[]
+            shape=data.ArrayLayout(ACTIVATION, self.config.columns), depth=len(indices(self.config.depth)), init=[]
         )
         write, read = memory.write_port(granularity=lanes), memory.read_port()
-        group = Signal(range(groups))
+        group = Signal(indices(groups))
         m.d.comb += write.addr.eq(self.available)
         for index in range(groups):
             m.d.comb += write.en[index].eq(self.i.valid & (group == index))

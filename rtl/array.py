@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import accumulator_width
-from rtl.layouts import ACTIVATION, Trit
+from rtl.layouts import ACTIVATION, TRIT
 from rtl.limits import check_range
 
 
@@ -60,7 +60,7 @@ class MacArray(wiring.Component):
     activations
         In, ArrayLayout(signed(8), C).
     weights
-        In, ArrayLayout(ArrayLayout(Trit, C), R).
+        In, ArrayLayout(ArrayLayout(TRIT, C), R).
     done
         Out, 1: the sums of a tile are complete, `latency` cycles after its last chunk.
     sums
@@ -87,7 +87,7 @@ class MacArray(wiring.Component):
                 "first": In(1),
                 "last": In(1),
                 "activations": In(data.ArrayLayout(ACTIVATION, config.columns)),
-                "weights": In(data.ArrayLayout(data.ArrayLayout(Trit, config.columns), config.rows)),
+                "weights": In(data.ArrayLayout(data.ArrayLayout(TRIT, config.columns), config.rows)),
                 "done": Out(1),
                 "sums": Out(data.ArrayLayout(signed(config.accumulator_width), config.rows)),
             }

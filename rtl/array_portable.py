@@ -42,18 +42,21 @@ class PortableArray(MacArray):
         sums: list[Value] = []
         for column in range(self.config.columns):
             trit = self.weights[row][column]
-            operand = Signal(signed(8), name=f"operand_{row}_{column}")
+            operand = Signal(signed(8), name=f"operand_{row}_{column}", reset_less=True)
             m.d.sync += operand.eq((self.activations[column] ^ trit.neg.replicate(8)) & trit.nz.replicate(8))
             sums.append(operand)
         level = 0
         while len(sums) > 1:
             pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
-            sums = [_registered(m, sum(pair[1:], pair[0]), f"sum_{row}_{level}_{i}") for i, pair in enumerate(pairs)]
+            sums = [
+                _registered(m, sum(pair[1:], pair[0]), f"sum_{row}_{level}_{i}", reset_less=True)
+                for i, pair in enumerate(pairs)
+            ]
             level += 1
         return sums[0]
 
 
-def _registered(m: Module, value: Value, name: str) -> Signal:
-    register = Signal(value.shape(), name=name)
+def _registered(m: Module, value: Value, name: str, *, reset_less: bool = False) -> Signal:
+    register = Signal(value.shape(), name=name, reset_less=reset_less)
     m.d.sync += register.eq(value)
     return register

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import PACKINGS
-from rtl.layouts import Trit
+from rtl.layouts import TRIT
 from rtl.limits import check_range
 
 
@@ -24,7 +24,7 @@ class TritDecoder(wiring.Component):
     i
         In, unsigned(packing.word_bits(trits)): the packed word; the first trit in the lowest bits.
     o
-        Out, ArrayLayout(Trit, trits).
+        Out, ArrayLayout(TRIT, trits).
 
     Latency 0 cycles. Every code decodes to the trits that `golden.trits.decode_group` names.
 
@@ -37,9 +37,7 @@ class TritDecoder(wiring.Component):
         check_range("TritDecoder", "trits", trits, 1, 1 << 20)
         self.packing = PACKINGS[packing]
         self.trits = trits
-        super().__init__(
-            {"i": In(self.packing.word_bits(trits)), "o": Out(data.ArrayLayout(Trit, trits))}
-        )
+        super().__init__({"i": In(self.packing.word_bits(trits)), "o": Out(data.ArrayLayout(TRIT, trits))})
 
     def elaborate(self, platform) -> Module:
         """Logic of one decoder a group."""

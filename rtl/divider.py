@@ -1,5 +1,7 @@
 """The exact quotient of the activation quantiser, one a lane."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -69,9 +71,9 @@ class RoundingDivider(wiring.Component):
         m = Module()
         peaks = [self.peak]
         for step in range(_QUOTIENT_BITS + 1):
-            peaks.append(Signal(self.width, name=f"peak_{step}"))
+            peaks.append(Signal(self.width, name=f"peak_{step}", reset_less=True))
         with m.If(self.enable):
-            for before, after in zip(peaks, peaks[1:], strict=False):
+            for before, after in pairwise(peaks):
                 m.d.sync += after.eq(before)
             for lane in range(self.lanes):
                 self._lane(m, lane, peaks)
@@ -80,9 +82,9 @@ class RoundingDivider(wiring.Component):
     def _lane(self, m: Module, lane: int, peaks: list[Signal]) -> None:
         magnitude = self.magnitudes[lane]
         # Bits of the product not yet brought down, above them the remainder; the quotient enters from below.
-        remainder = Signal(self.width, name=f"remainder_{lane}")
-        pending = Signal(_QUOTIENT_BITS, name=f"pending_{lane}")
-        sign = Signal(name=f"sign_{lane}")
+        remainder = Signal(self.width, name=f"remainder_{lane}", reset_less=True)
+        pending = Signal(_QUOTIENT_BITS, name=f"pending_{lane}", reset_less=True)
+        sign = Signal(name=f"sign_{lane}", reset_less=True)
         m.d.sync += [
             Cat(pending, remainder).eq((magnitude << _QUOTIENT_BITS) - magnitude),
             sign.eq(self.signs[lane]),
@@ -93,9 +95,9 @@ class RoundingDivider(wiring.Component):
             difference = Signal(self.width + 2, name=f"difference_{lane}_{step}")
             m.d.comb += difference.eq(shifted - peak)
             fits = ~difference[-1]
-            next_remainder = Signal(self.width, name=f"remainder_{lane}_{step}")
-            next_pending = Signal(_QUOTIENT_BITS, name=f"pending_{lane}_{step}")
-            next_sign = Signal(name=f"sign_{lane}_{step}")
+            next_remainder = Signal(self.width, name=f"remainder_{lane}_{step}", reset_less=True)
+            next_pending = Signal(_QUOTIENT_BITS, name=f"pending_{lane}_{step}", reset_less=True)
+            next_sign = Signal(name=f"sign_{lane}_{step}", reset_less=True)
             m.d.sync += [
                 next_remainder.eq(Mux(fits, difference, shifted)),
                 next_pending.eq(Cat(fits, pending)),

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.layouts import words
+from rtl.layouts import indices, words
 from rtl.limits import check_multiple, check_range
 
 
@@ -47,7 +47,7 @@ class DrainConfig:
         ``last_word``: index of its last word; ``relu``: whether negative results become zero; ``final``: whether the
         results leave the engine; ``end``: whether the tile is the layer's last.
         """
-        return data.StructLayout({"last_word": range(self.interval), "relu": 1, "final": 1, "end": 1})
+        return data.StructLayout({"last_word": indices(self.interval), "relu": 1, "final": 1, "end": 1})
 
 
 class Drain(wiring.Component):
@@ -115,7 +115,7 @@ class Drain(wiring.Component):
         """A shift register of sums, one step behind the addresses of the corrections."""
         m = Module()
         interval, lanes, width = self.config.interval, self.config.lanes, self.config.width
-        tile, left, running = Signal(self.config.tile), Signal(range(interval)), Signal()
+        tile, left, running = Signal(self.config.tile), Signal(indices(interval)), Signal()
         last = Signal()
         m.d.comb += self.next_correction.eq(self.start | running)
         with m.If(self.start):
@@ -128,7 +128,7 @@ class Drain(wiring.Component):
         # One cycle later the sums are captured or shifted, and a word of them stands beside its correction.
         capture, shown, final_word = Signal(), Signal(), Signal()
         shown_tile = Signal(self.config.tile)
-        waiting = Signal(self.config.rows * width)
+        waiting = Signal(self.config.rows * width, reset_less=True)
         m.d.sync += capture.eq(self.start)
         m.d.sync += waiting.eq(Mux(capture, self.sums.as_value(), waiting >> lanes * width))
         taken, taken_last = Signal(), Signal()

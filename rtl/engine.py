@@ -12,7 +12,7 @@ from rtl.activation_buffer import ActivationBuffer
 from rtl.config import ARRAYS, EngineConfig
 from rtl.decoder import TritDecoder
 from rtl.drain import Drain
-from rtl.layouts import Load, words
+from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
 from rtl.quantizer import Quantizer
 from rtl.sequencer import Sequencer
@@ -37,7 +37,7 @@ class Engine(wiring.Component):
         Out, stream of `words` (signed(accumulator_width), lanes): the last layer's results, each vector's last word
         marked; lanes beyond the last layer's outputs are 0.
     load
-        In, stream of `Load`: the memory image; ready while no vector is in the engine (never if not writable).
+        In, stream of `LOAD`: the memory image; ready while no vector is in the engine (never if not writable).
 
     Every cycle of a run is known beforehand: `gen.cycles` composes it from the parts' latencies. `o` may stall as long
     as it likes: the next vector's last layer then waits.
@@ -66,7 +66,7 @@ class Engine(wiring.Component):
             {
                 "i": In(stream.Signature(data.ArrayLayout(element, config.lanes))),
                 "o": Out(stream.Signature(words(signed(config.accumulator_width), config.lanes))),
-                "load": In(stream.Signature(Load)),
+                "load": In(stream.Signature(LOAD)),
             }
         )
 
@@ -149,7 +149,7 @@ class Engine(wiring.Component):
 
     def _memories(self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder) -> None:
         """The memories, their addresses, and the load port."""
-        correction = Signal(range(self.config.correction_words))
+        correction = Signal(indices(self.config.correction_words))
         with m.If(drain.next_correction):
             m.d.sync += correction.eq(correction + 1)
             with m.If(drain.rewind):

@@ -1,6 +1,6 @@
 """The closed list of shapes that pass between components."""
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import signed
 from amaranth.lib import data
 
 from golden.formats import LOAD_WIDTH, MEMORIES
@@ -9,28 +9,24 @@ ACTIVATION = signed(8)
 """A quantised activation, -127 to 127."""
 
 
-class Trit(data.Struct):
-    """A weight: ``nz`` says whether it counts, ``neg`` its sign; ``neg`` means nothing while ``nz`` is 0."""
+TRIT = data.StructLayout({"nz": 1, "neg": 1})
+"""A weight: ``nz`` says whether it counts, ``neg`` its sign; ``neg`` means nothing while ``nz`` is 0."""
 
-    nz: unsigned(1)
-    neg: unsigned(1)
+LOAD = data.StructLayout({"data": LOAD_WIDTH, "address": 24, "last": 1, "memory": range(len(MEMORIES))})
+"""One transfer of the memory image, see `golden.image`: ``data`` for word ``address`` of memory ``memory``.
 
-
-class Load(data.Struct):
-    """One transfer of the memory image, see `golden.image`: ``data`` for word ``address`` of memory ``memory``.
-
-    A word's transfers come lowest bits first; ``last`` marks the one that completes it.
-    """
-
-    data: unsigned(LOAD_WIDTH)
-    address: unsigned(24)
-    last: unsigned(1)
-    memory: range(len(MEMORIES))
+A word's transfers come lowest bits first; ``last`` marks the one that completes it.
+"""
 
 
 def words(shape, lanes: int) -> data.StructLayout:
     """Payload of a stream of vectors: `lanes` values a word, ``last`` on the final word of a vector."""
     return data.StructLayout({"data": data.ArrayLayout(shape, lanes), "last": 1})
+
+
+def indices(count: int) -> range:
+    """Shape of an index into `count` things: at least one bit, because Verilog has no vectors without bits."""
+    return range(max(count, 2))
 
 
 def levels(count: int) -> int:

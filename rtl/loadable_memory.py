@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import LOAD_WIDTH
+from rtl.layouts import indices
 from rtl.limits import check_range
 
 
@@ -54,9 +55,9 @@ class LoadableMemory(wiring.Component):
         self.init = [self._kept(word) for word in init]
         super().__init__(
             {
-                "address": In(range(depth)),
+                "address": In(indices(depth)),
                 "data": Out(sum(transfers)),
-                "load_address": In(range(depth)),
+                "load_address": In(indices(depth)),
                 "load_data": In(LOAD_WIDTH),
                 "load_last": In(1),
                 "load_valid": In(1),
@@ -74,19 +75,21 @@ class LoadableMemory(wiring.Component):
     def elaborate(self, platform) -> Module:
         """The memory, its output register and the register that gathers a word."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=sum(self.transfers), depth=self.depth, init=self.init)
+        m.submodules.memory = memory = Memory(shape=sum(self.transfers), depth=len(indices(self.depth)), init=self.init)
         read = memory.read_port()
         m.d.comb += read.addr.eq(self.address)
         m.d.sync += self.data.eq(read.data)
         if self.writable:
             write = memory.write_port()
-            gathered = Signal(LOAD_WIDTH * (len(self.transfers) - 1))
-            transfers = Cat(gathered, self.load_data)
+            transfers = self.load_data
+            if len(self.transfers) > 1:
+                gathered = Signal(LOAD_WIDTH * (len(self.transfers) - 1), reset_less=True)
+                transfers = Cat(gathered, self.load_data)
+                with m.If(self.load_valid):
+                    m.d.sync += gathered.eq(transfers[LOAD_WIDTH:])
             kept: list[Value] = [
                 transfers.word_select(index, LOAD_WIDTH)[:bits] for index, bits in enumerate(self.transfers)
             ]
-            with m.If(self.load_valid):
-                m.d.sync += gathered.eq(transfers[LOAD_WIDTH:])
             m.d.comb += [
                 write.addr.eq(self.load_address),
                 write.data.eq(Cat(kept)),

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl.divider import RoundingDivider
-from rtl.layouts import ACTIVATION, levels, words
+from rtl.layouts import ACTIVATION, indices, levels, words
 from rtl.limits import check_range
 
 
@@ -81,10 +81,8 @@ class Quantizer(wiring.Component):
         """Magnitudes into a ring of words and a maximum tree; a completed vector leaves through the dividers."""
         m = Module()
         lanes, depth = self.config.lanes, self.config.depth
-        word = data.StructLayout(
-            {"magnitudes": data.ArrayLayout(self.config.width - 1, lanes), "signs": lanes}
-        )
-        m.submodules.ring = ring = Memory(shape=word, depth=depth, init=[])
+        word = data.StructLayout({"magnitudes": data.ArrayLayout(self.config.width - 1, lanes), "signs": lanes})
+        m.submodules.ring = ring = Memory(shape=word, depth=len(indices(depth)), init=[])
         write, read = ring.write_port(), ring.read_port()
         m.submodules.divider = divider = RoundingDivider(lanes, self.config.width - 1)
 
@@ -97,7 +95,7 @@ class Quantizer(wiring.Component):
             accept.eq(self.i.valid & self.i.ready),
         ]
 
-        collected, last = Signal(word), Signal()
+        collected, last = Signal(word, reset_less=True), Signal()
         m.d.sync += [write.en.eq(accept), last.eq(accept & self.i.payload.last)]
         for lane in range(lanes):
             value = self.i.payload.data[lane]
@@ -121,8 +119,8 @@ class Quantizer(wiring.Component):
             m.d.sync += [entered.eq(entered + 1), closing.eq(self.i.payload.last)]
 
         advance, leave = Signal(), Signal()
-        remaining = Signal(range(depth))  # words of the leaving vector still in the ring
-        divisor = Signal.like(peak)
+        remaining = Signal(indices(depth))  # words of the leaving vector still in the ring
+        divisor = Signal(self.config.width - 1, reset_less=True)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             handover.eq(complete & (remaining == 0) & advance),
@@ -168,5 +166,5 @@ class Quantizer(wiring.Component):
 
 
 def _after(address: Signal, depth: int):
-    """The next address of a ring; with a depth of one there is only address 0."""
+    """The next address of a ring."""
     return Mux(address == depth - 1, 0, address + 1)

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.formats import PROGRAM_FIELDS
 from rtl.drain import DrainConfig
+from rtl.layouts import indices
 from rtl.limits import check_range
 from rtl.loadable_memory import LoadableMemory
 
@@ -97,7 +98,7 @@ class Sequencer(wiring.Component):
         self.input_words, self.tiles, self.drain = input_words, tiles, drain
         super().__init__(
             {
-                "layer": Out(range(layers)),
+                "layer": Out(indices(layers)),
                 "program": In(PROGRAM),
                 "restart": In(1),
                 "idle": Out(1),
@@ -109,8 +110,8 @@ class Sequencer(wiring.Component):
                 "issue": Out(1),
                 "first": Out(1),
                 "last": Out(1),
-                "chunk": Out(range(chunks)),
-                "weight": Out(range(weight_words)),
+                "chunk": Out(indices(chunks)),
+                "weight": Out(indices(weight_words)),
                 "tile": Out(drain.tile),
                 "clear": Out(1),
             }
@@ -120,9 +121,9 @@ class Sequencer(wiring.Component):
         """Counters of input words, tiles and chunks, and a state machine of four states."""
         m = Module()
         fetched = Signal(range(self.FETCH))
-        entered = Signal(range(self.input_words))
-        tile = Signal(range(self.tiles))
-        apart = Signal(range(self.drain.interval))  # cycles until the drain can take another tile
+        entered = Signal(indices(self.input_words))
+        tile = Signal(indices(self.tiles))
+        apart = Signal(indices(self.drain.interval))  # cycles until the drain can take another tile
         whole = self.tile.end & self.last
 
         m.d.comb += [

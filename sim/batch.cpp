@@ -5,7 +5,7 @@
 //   OUTPUT        for each result word, its port's bytes; after the vector's RESULT_WORDS words, two u64: the cycles
 //                 in which its first input word entered and its last result word left
 //   LOAD          transfers of the load port, four u32 each (memory, address, last, data), or "-" for none
-//   WAVES         FST file to write
+//   WAVES         trace to write, FST or VCD as built
 // After each vector a line with the number of vectors done goes to standard output. Status 3: no progress.
 
 #include <cstdint>
@@ -19,6 +19,10 @@
 #include "verilated.h"
 #if VM_TRACE_FST
 #include "verilated_fst_c.h"
+using Trace = VerilatedFstC;
+#elif VM_TRACE
+#include "verilated_vcd_c.h"
+using Trace = VerilatedVcdC;
 #endif
 
 namespace {
@@ -62,8 +66,8 @@ int main(int argc, char** argv) {
 
     VerilatedContext context;
     Vtop top(&context, "tritium");
-#if VM_TRACE_FST
-    VerilatedFstC trace;
+#if VM_TRACE
+    Trace trace;
     if (argc > 7) {
         context.traceEverOn(true);
         top.trace(&trace, 99);
@@ -74,7 +78,7 @@ int main(int argc, char** argv) {
     const auto half = [&](int level) {
         top.clk = level;
         top.eval();
-#if VM_TRACE_FST
+#if VM_TRACE
         if (argc > 7) trace.dump(now);
 #endif
         ++now;
@@ -131,7 +135,7 @@ int main(int argc, char** argv) {
         if (++cycle - progress > kPatience) return 3;
     }
     top.final();
-#if VM_TRACE_FST
+#if VM_TRACE
     if (argc > 7) trace.close();
 #endif
     return std::fclose(output) ? 2 : 0;

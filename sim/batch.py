@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gen.plan import MODULE, Plan
 from golden.errors import TritiumError
 from sim.builds import kept_build
-from sim.toolchain import environment, run, verilator_root
+from sim.toolchain import environment, run, trace_flags, verilator_root
 
 Progress = Callable[[int], None]
 """Called with the number of vectors done since the last call."""
@@ -46,16 +46,15 @@ class BatchRun:
         """Cycles in all: for each process, from its first input word to its last result word, both included."""
         ends = np.cumsum(self.parts)
         return sum(
-            int(self.left[end - 1] - self.entered[end - count]) + 1
-            for end, count in zip(ends, self.parts, strict=True)
+            int(self.left[end - 1] - self.entered[end - count]) + 1 for end, count in zip(ends, self.parts, strict=True)
         )
 
 
-def build_batch(verilog: str, *, waves: bool = False) -> Path:
-    """The executable that streams vectors through this Verilog, built or found."""
+def build_batch(verilog: str, *, waves: Path | None = None) -> Path:
+    """The executable that streams vectors through this Verilog, built or found; `waves` as for `run_batch`."""
     driver = Path(__file__).with_name("batch.cpp").read_text()
     flags = ["-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert"]
-    flags += ["--trace-fst"] if waves else []
+    flags += trace_flags(waves) if waves else []
 
     def make(folder: Path, sources: list[Path]) -> None:
         command = [verilator_root() / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", MODULE]
@@ -89,19 +88,15 @@ def run_batch(
     workers
         Processes, 1 to 64; the vectors are divided among them.
     waves
-        An FST file to write; one process then simulates everything.
+        A trace to write, ``.fst`` or ``.vcd``; one process then simulates everything.
     progress
         Called as vectors are done.
 
     """
-    if vectors.dtype != np.dtype(plan.network.input_type) or vectors.ndim != 2 or not len(vectors):
-        raise TritiumError(
-            f"the vectors are {vectors.dtype} of shape {vectors.shape}; "
-            f"{plan.network.name} takes {plan.network.input_type} of shape (n, {plan.network.layers[0].inputs})"
-        )
+    plan.network.check_batch(vectors)
     if not 1 <= workers <= 64:
         raise TritiumError(f"the number of workers is {workers}; it must be from 1 to 64")
-    executable = build_batch(plan.verilog(initialised=not loaded), waves=waves is not None)
+    executable = build_batch(plan.verilog(initialised=not loaded), waves=waves)
     parts = np.array_split(vectors, 1 if waves else min(workers, len(vectors)))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(parts)) as pool:
         load = Path(folder) / "load"

@@ -9,9 +9,7 @@ from pathlib import Path
 from golden.errors import TritiumError
 
 # The wheel's verilated.mk was not configured for g++; larger designs do not build without these.
-_MAKE_VARIABLES = (
-    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread"
-)
+_MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread"
 
 
 def verilator_root() -> Path:
@@ -43,6 +41,23 @@ def environment() -> dict[str, str]:
 def versions() -> str:
     """Versions of the simulator and the compiler, as they print them."""
     return "; ".join(_first_line([tool, "--version"]) for tool in ("verilator_bin", "g++"))
+
+
+def trace_flags(waves: Path) -> list[str]:
+    """Verilator's flags for a trace file; FST needs two libraries' headers, VCD nothing."""
+    if waves.suffix == ".vcd":
+        return ["--trace-vcd"]
+    if waves.suffix != ".fst":
+        raise TritiumError(f"the trace file is {waves}; its name must end in .fst or .vcd")
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    found = subprocess.run(
+        ["g++", "-E", "-x", "c++", "-"], input=source, env=environment(), capture_output=True, text=True
+    )
+    if found.returncode:
+        raise TritiumError(
+            "an FST trace needs lz4.h and zlib.h; on Debian: apt-get install liblz4-dev zlib1g-dev, or ask for a .vcd"
+        )
+    return ["--trace-fst"]
 
 
 def run(command: list[str | Path], folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Where it runs: board platforms. None is here yet."""

@@ -1,0 +1,54 @@
+"""The FPGAs that plans are made for, and what they offer."""
+
+from typing import NamedTuple
+
+from golden.errors import TritiumError
+
+
+class Device(NamedTuple):
+    """An FPGA."""
+
+    name: str
+    family: str
+    """Family, one of `FAMILIES`."""
+    lut4: int
+    """Four-input look-up tables."""
+    block_rams: int
+    """Block RAMs of the family's size."""
+
+
+class BlockRam(NamedTuple):
+    """A family's block RAM: its shapes, as (words, bits a word)."""
+
+    shapes: tuple[tuple[int, int], ...]
+
+    def needed(self, words: int, bits: int) -> int:
+        """Block RAMs for a memory, in the shape that needs fewest."""
+        return min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+
+
+FAMILIES = {
+    "ecp5": BlockRam(((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))),
+    "ice40": BlockRam(((256, 16), (512, 8), (1024, 4), (2048, 2))),
+}
+"""Block RAMs by family. Source: ECP5 family data sheet (DP16KD), iCE40 LP/HX data sheet (RAM4K)."""
+
+DEVICES = {
+    device.name: device
+    for device in (
+        Device("ice40-up5k", "ice40", 5280, 30),
+        Device("ice40-hx8k", "ice40", 7680, 32),
+        Device("ecp5-12f", "ecp5", 12144, 32),
+        Device("ecp5-25f", "ecp5", 24288, 56),
+        Device("ecp5-45f", "ecp5", 43848, 108),
+        Device("ecp5-85f", "ecp5", 83640, 208),
+    )
+}
+"""Devices by name; the UP5K's SPRAM is not counted."""
+
+
+def device_named(name: str) -> Device:
+    """The device of that name, or an error that lists the known ones."""
+    if name not in DEVICES:
+        raise TritiumError(f"device {name!r} is not known; the devices are {', '.join(DEVICES)}")
+    return DEVICES[name]

@@ -1,0 +1,48 @@
+"""The choice of a fold: the fastest engine for a network that a device has room for."""
+
+from dataclasses import replace
+from itertools import product
+
+from gen.devices import Device
+from gen.plan import Fold, Plan, plan_network
+from golden.errors import TritiumError
+from golden.network import Network
+
+_SIZES = (1, 2, 4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
+_LANES = (1, 2, 4, 8, 16, 32)
+_FILL = 0.85
+"""Share of a device's LUT4 that is planned for: beyond it, routing fails or timing suffers."""
+
+
+def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "portable") -> Plan:
+    """The plan with the shortest period, and of those the least logic, whose estimate fits the device.
+
+    Raises
+    ------
+    TritiumError
+        If none fits; it names what the smallest engine would need.
+
+    """
+    budget = int(device.lut4 * _FILL)
+    best: tuple[int, int, Plan] | None = None
+    smallest: tuple[int, int] | None = None
+    for rows, columns, lanes in product(_SIZES, _SIZES, _LANES):
+        if rows % lanes or columns % lanes:
+            continue
+        plan = replace(
+            plan_network(network, Fold(rows, columns, lanes), packing=packing, array=array), family=device.family
+        )
+        area = plan.area
+        need = (area.block_rams, area.lut4)
+        smallest = min(smallest or need, need)
+        if area.lut4 > budget or area.block_rams > device.block_rams:
+            continue
+        if best is None or (plan.cycles.period, area.lut4) < best[:2]:
+            best = (plan.cycles.period, area.lut4, plan)
+    if best is None:
+        assert smallest is not None
+        raise TritiumError(
+            f"{network.name} does not fit {device.name}: packed as {packing}, its smallest engine needs {smallest[0]} "
+            f"block RAMs and {smallest[1]} LUT4; the device has {device.block_rams} and {budget} to plan with"
+        )
+    return best[2]

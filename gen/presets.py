@@ -1,0 +1,45 @@
+"""The shipped networks by name, each with the fold it is shown on; and the way from a name or a file to a network."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import golden
+from gen.plan import Fold
+from golden.checkpoint import read_checkpoint
+from golden.errors import TritiumError
+from golden.network import Network
+
+_GOLDEN = Path(golden.__path__[0])
+
+TEST_VECTORS = _GOLDEN / "data" / "t10k-images-idx3-ubyte.gz"
+"""The 10,000 MNIST test images."""
+TEST_LABELS = _GOLDEN / "data" / "t10k-labels-idx1-ubyte.gz"
+"""Their labels."""
+
+
+class Preset(NamedTuple):
+    """A shipped network and its default engine."""
+
+    checkpoint: Path
+    fold: Fold
+    packing: str
+
+
+PRESETS = {
+    "mnist": Preset(_GOLDEN / "models" / "mnist.safetensors", Fold(16, 16, 8), "3t5b"),
+    "mnist-small": Preset(_GOLDEN / "models" / "mnist-small.safetensors", Fold(8, 16, 4), "5t8b"),
+}
+
+DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")
+"""Fold and packing of any other network."""
+
+
+def load_network(model: str) -> tuple[Network, Preset]:
+    """The network that a preset's name or a checkpoint's path stands for, and the engine it gets by default."""
+    if model in PRESETS:
+        preset = PRESETS[model]
+        return read_checkpoint(preset.checkpoint), preset
+    path = Path(model)
+    if not path.exists():
+        raise TritiumError(f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, or a checkpoint's path")
+    return read_checkpoint(path), DEFAULT._replace(checkpoint=path)

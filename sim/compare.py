@@ -1,0 +1,124 @@
+"""A network's Verilog against its numpy model: every logit, every cycle."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen.plan import Plan
+from golden.errors import TritiumError
+from golden.idx import read_idx
+from sim.batch import Progress, run_batch
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a simulated run compares with the model and the prediction.
+
+    Parameters
+    ----------
+    model, fold
+        What was run.
+    images
+        Vectors simulated.
+    logits_equal
+        Vectors whose every logit equals the model's.
+    accuracy
+        Share of vectors whose largest simulated logit is the label's; None without labels.
+    cycles_predicted, cycles_simulated
+        All cycles from first input to last result, summed over the processes that shared the work.
+    latency_predicted, latency_simulated
+        Cycles from a vector's first input word to its last result word; simulated: the longest of all vectors.
+    cycles_per_image
+        Predicted cycles between vectors.
+    array_busy
+        Share of cycles in which the array works.
+    utilisation
+        Multiplications done over those the array could do in all cycles.
+    seconds
+        Wall time, build included.
+
+    """
+
+    model: str
+    fold: str
+    images: int
+    logits_equal: int
+    accuracy: float | None
+    cycles_predicted: int
+    cycles_simulated: int
+    latency_predicted: int
+    latency_simulated: int
+    cycles_per_image: int
+    array_busy: float
+    utilisation: float
+    seconds: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether every logit and the number of cycles are what they should be."""
+        return (
+            self.logits_equal == self.images
+            and self.cycles_simulated == self.cycles_predicted
+            and self.latency_simulated == self.latency_predicted
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """The fields, for a JSON file."""
+        return asdict(self)
+
+
+def read_vectors(
+    plan: Plan, count: int, vectors: Path, labels: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The first vectors of an IDX file, flattened, and their labels; errors name the sizes that do not fit."""
+    inputs = plan.network.layers[0].inputs
+    data = read_idx(vectors)
+    flat = data.reshape(len(data), -1) if data.ndim > 1 else data.reshape(0, 0)
+    if plan.network.input_type != "uint8" or flat.shape[1] != inputs:
+        raise TritiumError(
+            f"{vectors} holds uint8 vectors of {flat.shape[1]} values; "
+            f"{plan.network.name} takes {plan.network.input_type} vectors of {inputs}"
+        )
+    if count > len(flat):
+        raise TritiumError(f"{count} vectors are asked for; {vectors} holds {len(flat)}")
+    if labels is None:
+        return flat[:count], None
+    answers = read_idx(labels)
+    if answers.shape != (len(flat),):
+        raise TritiumError(f"{labels} has shape {answers.shape}; one label for each of {len(flat)} vectors is needed")
+    return flat[:count], answers[:count]
+
+
+def compare(
+    plan: Plan,
+    vectors: NDArray[np.uint8],
+    labels: NDArray[np.uint8] | None,
+    *,
+    loaded: bool = False,
+    workers: int = 2,
+    waves: Path | None = None,
+    progress: Progress = lambda count: None,
+) -> Comparison:
+    """Simulate the vectors and compare; the parameters are those of `sim.batch.run_batch`, and the labels."""
+    started = monotonic()
+    expected = plan.network.forward(vectors).logits
+    run = run_batch(plan, vectors, loaded=loaded, workers=workers, waves=waves, progress=progress)
+    return Comparison(
+        model=plan.network.name,
+        fold=str(plan.fold),
+        images=len(vectors),
+        logits_equal=int((run.logits == expected).all(axis=1).sum()),
+        accuracy=None if labels is None else float(np.mean(run.logits.argmax(axis=1) == labels)),
+        cycles_predicted=sum(plan.cycles.total(part) for part in run.parts),
+        cycles_simulated=run.cycles,
+        latency_predicted=plan.cycles.latency,
+        latency_simulated=int((run.left - run.entered).max()) + 1,
+        cycles_per_image=plan.cycles.period,
+        array_busy=plan.cycles.busy,
+        utilisation=plan.cycles.utilisation,
+        seconds=round(monotonic() - started, 2),
+    )

@@ -1,0 +1,89 @@
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gen.plan import Fold, Plan, plan_network
+from golden.errors import TritiumError
+from golden.network import Layer, Network
+from sim.batch import BatchRun, run_batch
+from sim.toolchain import trace_flags
+
+VECTORS = 37
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    random = np.random.default_rng(20)
+    sizes = (19, 11, 7)
+    layers = tuple(
+        Layer(random.integers(-1, 2, (outputs, inputs)).astype(np.int8), 0.5, index == 0)
+        for index, (inputs, outputs) in enumerate(pairwise(sizes))
+    )
+    return plan_network(Network("batch", layers), Fold(6, 4, 2), packing="5t8b")
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return np.random.default_rng(21).integers(0, 256, (VECTORS, 19)).astype(np.uint8)
+
+
+def check(plan: Plan, vectors: np.ndarray, run: BatchRun) -> None:
+    np.testing.assert_array_equal(run.logits, plan.network.forward(vectors).logits)
+    assert run.cycles == sum(plan.cycles.total(part) for part in run.parts)
+    assert set(run.left - run.entered + 1) == {plan.cycles.latency}
+
+
+@pytest.mark.parametrize(("loaded", "workers"), [(False, 1), (False, 3), (True, 2)])
+def test_every_logit_and_cycle_is_as_predicted(plan: Plan, vectors: np.ndarray, loaded: bool, workers: int) -> None:
+    steps: list[int] = []
+    run = run_batch(plan, vectors, loaded=loaded, workers=workers, progress=steps.append)
+    check(plan, vectors, run)
+    assert len(run.parts) == workers
+    assert sum(steps) == VECTORS
+
+
+def test_vectors_follow_each_other_one_period_apart(plan: Plan, vectors: np.ndarray) -> None:
+    run = run_batch(plan, vectors, workers=1)
+    assert set(np.diff(run.entered)) == {plan.cycles.period}
+
+
+def fst_or_skip() -> None:
+    try:
+        trace_flags(Path("x.fst"))
+    except TritiumError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("kind", ["vcd", "fst"])
+def test_a_trace_is_written_where_it_was_asked_for(plan: Plan, vectors: np.ndarray, tmp_path: Path, kind: str) -> None:
+    if kind == "fst":
+        fst_or_skip()
+    waves = tmp_path / f"run.{kind}"
+    check(plan, vectors[:2], run_batch(plan, vectors[:2], waves=waves))
+    assert waves.stat().st_size > 1000
+    assert [path.name for path in tmp_path.iterdir()] == [waves.name]
+
+
+def test_another_kind_of_trace_is_refused(plan: Plan, vectors: np.ndarray) -> None:
+    with pytest.raises(TritiumError, match=r"run\.txt; its name must end in \.fst or \.vcd"):
+        run_batch(plan, vectors, waves=Path("run.txt"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        ((2, 18), np.uint8, r"\(2, 18\).*\(n, 19\)"),
+        ((0, 19), np.uint8, r"\(0, 19\)"),
+        ((2, 19), np.int8, "int8.*takes uint8"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_named(plan: Plan, shape: tuple[int, int], dtype: type, message: str) -> None:
+    with pytest.raises(TritiumError, match=message):
+        run_batch(plan, np.zeros(shape, dtype))
+
+
+def test_the_number_of_workers_has_limits(plan: Plan, vectors: np.ndarray) -> None:
+    with pytest.raises(TritiumError, match="workers is 0; it must be from 1 to 64"):
+        run_batch(plan, vectors, workers=0)

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from golden.checkpoint import write_checkpoint
+from golden.errors import TritiumError
+from golden.image import MemoryImage
+from golden.network import Layer, Network
+from tritium import app, main
+
+COMMANDS = ("plan", "generate", "simulate", "train")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    random = np.random.default_rng(8)
+    layers = tuple(Layer(random.integers(-1, 2, shape).astype(np.int8), 1.0, True) for shape in ((9, 784), (10, 9)))
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    write_checkpoint(path, Network("tiny", layers))
+    return str(path)
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    assert command in invoke("--help").output
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert "--json" in result.output
+
+
+def test_plan_prints_and_writes_its_figures(checkpoint: str, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    result = invoke("plan", checkpoint, "--fold", "4x8x2", "--json", str(file))
+    assert result.exit_code == 0
+    figures = json.loads(file.read_text())
+    assert figures["fold"] == "4x8x2"
+    assert figures["cycles_array"] == 3 * 98 + 3 * 2
+    assert f"{figures['cycles_period']:,} cycles" in result.output
+
+
+def test_plan_chooses_a_faster_fold_for_a_larger_device(checkpoint: str, tmp_path: Path) -> None:
+    periods = []
+    for device in ("ice40-hx8k", "ecp5-85f"):
+        assert invoke("plan", checkpoint, "--device", device, "--json", str(tmp_path / device)).exit_code == 0
+        periods.append(json.loads((tmp_path / device).read_text())["cycles_period"])
+    assert periods[0] > periods[1]
+
+
+def test_generate_leaves_verilog_image_and_waivers(checkpoint: str, tmp_path: Path) -> None:
+    result = invoke("generate", checkpoint, "--fold", "2x4x2", "-o", str(tmp_path / "out"))
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tritium.v", "tritium.image", "tritium.vlt"}
+    image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
+    assert (image.geometry.rows, image.geometry.columns, image.geometry.lanes) == (2, 4, 2)
+
+
+def test_simulate_compares_and_writes_its_figures(checkpoint: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    result = invoke("simulate", checkpoint, "--fold", "4x8x2", "--images", "20", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    figures = json.loads(file.read_text())
+    assert figures["images"] == figures["logits_equal"] == 20
+    assert figures["cycles_predicted"] == figures["cycles_simulated"]
+    assert 0 <= figures["accuracy"] <= 1
+    assert 0 < figures["utilisation"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("plan", "nothing"), "no model 'nothing'"),
+        (("plan", "MODEL", "--fold", "4x4"), "ROWSxCOLUMNSxLANES"),
+        (("plan", "MODEL", "--fold", "6x4x3"), "columns is 4; it must be a multiple of lanes, which is 3"),
+        (("plan", "MODEL", "--fold", "0x4x1"), "rows is 0; it must be an integer from 1 to 1024"),
+        (("plan", "MODEL", "--packing", "7b"), "packing is '7b'; it is one of 2b, 3t5b, 5t8b"),
+        (("plan", "MODEL", "--device", "ice41"), "device 'ice41' is not known"),
+        (("plan", "MODEL", "--device", "ecp5-85f", "--fold", "4x4x1"), "one of them decides"),
+        (
+            ("generate", "MODEL", "--fold", "2000x4x1", "-o", "OUT"),
+            "rows is 2000; it must be an integer from 1 to 1024",
+        ),
+        (("simulate", "MODEL", "--images", "10001"), "10001 vectors are asked for.*holds 10000"),
+        (("simulate", "MODEL", "--vectors", "MODEL"), "starts with 00 00 08"),
+        (("train", "cifar", "--data", "."), "cifar"),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_nothing_is_written(
+    arguments: tuple[str, ...], message: str, checkpoint: str, tmp_path: Path
+) -> None:
+    replaced = [{"MODEL": checkpoint, "OUT": str(tmp_path / "out")}.get(word, word) for word in arguments]
+    result = invoke(*replaced, "--json", str(tmp_path / "figures.json"))
+    assert isinstance(result.exception, TritiumError)
+    with pytest.raises(TritiumError, match=message):
+        raise result.exception
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_is_one_line_and_status_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["tritium", "plan", "nothing"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
