@@ -32,11 +32,10 @@ def replacing(path: Path) -> Iterator[Path]:
         # mkstemp makes private files; outputs get the permissions any other file would.
         umask = os.umask(0)
         os.umask(umask)
-        try:
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except OSError as error:
-            raise TritiumError(f"cannot write {path}: {error.strerror}") from error
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise TritiumError(f"cannot write {path}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -160,6 +160,9 @@ class MemoryImage:
             corrections.view("<i4").reshape(sizes[1], lanes).astype(np.int32),
             unpack(weights.reshape(sizes[2], transfers[2] * _TRANSFER), rows * columns, packing),
         )
+        for index, layer in enumerate(image.program):
+            if layer.final != (index == sizes[0] - 1):
+                raise TritiumError(f"layer {index} of {sizes[0]} has final = {layer.final}; only the last one has it")
         if image.to_bytes() != content:
             raise TritiumError("the image holds codes or padding that no image has; it was not made by this format")
         return image

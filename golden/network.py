@@ -83,7 +83,7 @@ class Network:
     input_unit: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.name.replace("-", "").replace("_", "").isalnum():
+        if not (self.name.isascii() and self.name.replace("-", "").replace("_", "").isalnum()):
             raise TritiumError(f"the network's name is {self.name!r}; letters, digits, '-' and '_' are allowed")
         if self.input_type not in ("uint8", "int8"):
             raise TritiumError(f"the input type is {self.input_type!r}; it is uint8 or int8")
