@@ -12,7 +12,7 @@ def assemble(network: Network, config: EngineConfig) -> MemoryImage:
     """Lay the network out tile by tile; outputs and inputs beyond a layer's ends get zero weights."""
     geometry = Geometry(config.rows, config.columns, config.lanes, packing_named(config.packing))
     program, corrections, weights = [], [], []
-    for layer in network.layers:
+    for index, layer in enumerate(network.layers):
         padded = np.pad(layer.weights, ((0, -layer.outputs % config.rows), (0, -layer.inputs % config.columns)))
         tiles, chunks = padded.shape[0] // config.rows, padded.shape[1] // config.columns
         tiled = padded.reshape(tiles, config.rows, chunks, config.columns)
@@ -25,7 +25,7 @@ def assemble(network: Network, config: EngineConfig) -> MemoryImage:
                 last_tile=tiles - 1,
                 last_drain=-(-(layer.outputs - (tiles - 1) * config.rows) // config.lanes) - 1,
                 relu=layer.relu,
-                final=layer is network.layers[-1],
+                final=index == len(network.layers) - 1,
             )
         )
     return MemoryImage(geometry, tuple(program), np.concatenate(corrections), np.concatenate(weights))

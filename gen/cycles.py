@@ -20,7 +20,7 @@ class Cycles:
     latency
         From a vector's first input word to its last result word, both included.
     period
-        Between the first input words of consecutive vectors.
+        Between the last result words of consecutive vectors; from the second on, between their first input words too.
     array
         Cycles of a vector in which the array works: Σ ceil(O/R)·ceil(I/C).
     useful
@@ -76,11 +76,11 @@ def _vector(config: EngineConfig, layers: Sequence[Layer], start: int, tile: int
     to_drain = Engine.LATENCY_MEMORY + config.array_latency - 1 + Drain.LATENCY
     words_a_chunk = config.columns // config.lanes
     entered = start + _ceil(layers[0].inputs, config.lanes) - 1
-    for layer in layers:
+    for index, layer in enumerate(layers):
         words, chunks = _ceil(layer.inputs, config.lanes), _ceil(layer.inputs, config.columns)
         readable = entered + config.quantizer.latency + ActivationBuffer.FILL
         begun = readable + min(words_a_chunk, words) - 1
-        if layer is layers[-1]:
+        if index == len(layers) - 1:
             begun = max(begun, free)
         tile = max(readable + words - 1, begun + chunks - 1, tile + config.drain.interval)
         tiles = _ceil(layer.outputs, config.rows)

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden.checkpoint import read_checkpoint
+from golden.idx import read_idx
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "most_trits", "least", "right"),
+    [("mnist", (784, 256, 256, 10), 300_000, 9860, 9933), ("mnist-small", (784, 96, 32, 10), 80_000, 9780, 9859)],
+)
+def test_shipped_network_recognises_as_many_test_images_as_stated(name, sizes, most_trits, least, right):
+    network = read_checkpoint(GOLDEN / "models" / f"{name}.safetensors")
+    assert (network.name, network.input_type, network.input_unit) == (name, "uint8", 1 / 255)
+    assert (network.layers[0].inputs, *(layer.outputs for layer in network.layers)) == sizes
+    assert [layer.relu for layer in network.layers] == [True] * (len(sizes) - 2) + [False]
+    assert network.trits <= most_trits
+    images = read_idx(GOLDEN / "data" / "t10k-images-idx3-ubyte.gz")
+    labels = read_idx(GOLDEN / "data" / "t10k-labels-idx1-ubyte.gz")
+    predicted = network.forward(images.reshape(len(images), -1)).logits.argmax(axis=-1)
+    assert np.count_nonzero(predicted == labels) == right
+    assert right >= least
