@@ -220,10 +220,11 @@ def _show_comparison(chosen: Plan, result: Comparison) -> None:
     )
     for name, simulated, predicted in (
         ("cycles, all images", result.cycles_simulated, result.cycles_predicted),
+        ("cycles per image", result.period_simulated, result.period_predicted),
         ("latency of an image", result.latency_simulated, result.latency_predicted),
     ):
-        table.add_row(name, _checked(f"{simulated:,} simulated, {predicted:,} predicted", simulated == predicted))
-    table.add_row("cycles per image", f"{result.cycles_per_image:,}")
+        if simulated is not None:
+            table.add_row(name, _checked(f"{simulated:,} simulated, {predicted:,} predicted", simulated == predicted))
     table.add_row("array utilisation", f"{result.utilisation:.1%} (busy {result.array_busy:.1%})")
     _add_area(table, chosen)
     table.add_row("time", f"{result.seconds:.1f} s, build included")

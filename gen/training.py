@@ -86,7 +86,7 @@ class BitLinear(torch.nn.Module):
     """`golden.bitlinear.forward_float` as a layer that learns: real weights, of which only the trits and γ count.
 
     The input is first brought to a root mean square of 1. A8max takes any common factor out again, so the integers stay
-    what they were; only the size of the outputs changes, to one that the loss is at ease with.
+    what they were; only the size of the outputs changes, to one that suits the loss.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ RECIPES: Final = {
         Recipe("mnist-small", (784, 96, 32, 10), 150, Distortion(8, 0.08, 0.08, 1, 0.3)),
     )
 }
-"""The shipped networks: 268,800 and 78,656 trits."""
+"""The shipped networks: 268,800 and 78,656 trits, each about ten minutes on one core."""
 
 
 def recipe_named(name: str) -> Recipe:

@@ -1,5 +1,6 @@
 """Verilog of any component: readable port names, and a header that says what it was made from."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -96,6 +97,8 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
         # Parts that a configuration does not use are dropped on purpose.
         warnings.simplefilter("ignore", category=UserWarning)
         text = verilog.convert(top, name=name, ports=top.signals, strip_internal_attrs=True, emit_src=False)
+    # Elements of arrays are named like bits of a bus, and Yosys's ABC9 confuses the two: \a[1] becomes \a.1.
+    text = re.sub(r"\\\S*\[\d+\]\S*(?= )", lambda match: match[0].replace("[", ".").replace("]", ""), text)
     lines = [f"// {name}: {(component.__doc__ or '').strip().splitlines()[0]}", "//", "// Parameters"]
     width = max((len(key) for key in parameters), default=0)
     lines += [f"//   {key:<{width}}  {value}" for key, value in parameters.items()]

@@ -34,7 +34,7 @@ class PortableArray(MacArray):
             dot = self._dot_product(m, row)
             accumulator = self.sums[row]
             with m.If(valid):
-                m.d.sync += accumulator.eq(dot + Mux(first, 0, accumulator))
+                m.d.sync += accumulator.eq(Mux(first, dot, dot + accumulator))
         return m
 
     def _dot_product(self, m: Module, row: int) -> Value:

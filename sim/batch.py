@@ -49,6 +49,13 @@ class BatchRun:
             int(self.left[end - 1] - self.entered[end - count]) + 1 for end, count in zip(ends, self.parts, strict=True)
         )
 
+    @property
+    def periods(self) -> set[int]:
+        """The distances in cycles that occur between the results of consecutive vectors."""
+        ends = np.cumsum(self.parts)
+        parts = [self.left[end - count : end] for end, count in zip(ends, self.parts, strict=True)]
+        return {int(distance) for part in parts for distance in np.unique(np.diff(part))}
+
 
 def build_batch(verilog: str, *, waves: Path | None = None) -> Path:
     """The executable that streams vectors through this Verilog, built or found; `waves` as for `run_batch`."""

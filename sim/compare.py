@@ -32,8 +32,8 @@ class Comparison:
         All cycles from first input to last result, summed over the processes that shared the work.
     latency_predicted, latency_simulated
         Cycles from a vector's first input word to its last result word; simulated: the longest of all vectors.
-    cycles_per_image
-        Predicted cycles between vectors.
+    period_predicted, period_simulated
+        Cycles between the results of consecutive vectors; simulated: the longest, or None if no process had two.
     array_busy
         Share of cycles in which the array works.
     utilisation
@@ -52,7 +52,8 @@ class Comparison:
     cycles_simulated: int
     latency_predicted: int
     latency_simulated: int
-    cycles_per_image: int
+    period_predicted: int
+    period_simulated: int | None
     array_busy: float
     utilisation: float
     seconds: float
@@ -64,6 +65,7 @@ class Comparison:
             self.logits_equal == self.images
             and self.cycles_simulated == self.cycles_predicted
             and self.latency_simulated == self.latency_predicted
+            and self.period_simulated in (None, self.period_predicted)
         )
 
     def figures(self) -> dict[str, Any]:
@@ -117,7 +119,8 @@ def compare(
         cycles_simulated=run.cycles,
         latency_predicted=plan.cycles.latency,
         latency_simulated=int((run.left - run.entered).max()) + 1,
-        cycles_per_image=plan.cycles.period,
+        period_predicted=plan.cycles.period,
+        period_simulated=max(run.periods, default=None),
         array_busy=plan.cycles.busy,
         utilisation=plan.cycles.utilisation,
         seconds=round(monotonic() - started, 2),

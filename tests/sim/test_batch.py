@@ -47,6 +47,7 @@ def test_every_logit_and_cycle_is_as_predicted(plan: Plan, vectors: np.ndarray, 
 def test_vectors_follow_each_other_one_period_apart(plan: Plan, vectors: np.ndarray) -> None:
     run = run_batch(plan, vectors, workers=1)
     assert set(np.diff(run.entered)) == {plan.cycles.period}
+    assert run.periods == {plan.cycles.period}
 
 
 def fst_or_skip() -> None:
