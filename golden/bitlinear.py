@@ -70,14 +70,17 @@ class Disagreement(NamedTuple):
     """Largest difference of an accumulator, in accumulator units."""
 
 
-def disagreement(values: NDArray[np.integer[Any]], weights: NDArray[np.int8], unit: float) -> Disagreement:
+def disagreement(
+    values: NDArray[np.integer[Any]], weights: NDArray[np.int8], unit: float | NDArray[np.float64]
+) -> Disagreement:
     """Compare the two forms on the same input, given as integers and, for the float form, as ``values · unit``.
 
-    The float form is computed in float32, as the published implementations do.
+    The float form is computed in float32, as the published implementations do; `unit` may be one a vector, shape
+    (..., 1).
     """
     exact, _ = quantise_activations(values)
     rounded, _ = quantise_activations_float((values * unit).astype(np.float32))
-    difference = np.abs((rounded.astype(np.int64) - exact) @ weights.T.astype(np.int64))
+    difference = np.abs((rounded.astype(np.float64) - exact) @ weights.T.astype(np.float64))
     return Disagreement(
         float(np.mean(rounded != exact)), float(np.mean(difference != 0)), int(difference.max(initial=0))
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.bitlinear import forward_integer, output_unit
+from golden.bitlinear import Disagreement, disagreement, forward_integer, output_unit
 from golden.errors import TritiumError
 from golden.trits import check_trits
 
@@ -118,6 +118,17 @@ class Network:
             unit = output_unit(unit, maximum, layer.scale)
             results.append(values)
         return results, unit
+
+    def disagreements(self, batch: NDArray[np.integer[Any]]) -> list[Disagreement]:
+        """For each layer, how the float definition differs from the integers on what the layer gets."""
+        values: NDArray[np.integer[Any]] = self.check_batch(batch)
+        unit: Any = self.input_unit
+        found = []
+        for layer, results in zip(self.layers, self.forward_layers(batch)[0], strict=True):
+            found.append(disagreement(values, layer.weights, unit))
+            unit = output_unit(unit, forward_integer(values, layer.weights)[1], layer.scale)
+            values = results
+        return found
 
     def check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         """The batch, if its dtype and shape are what the network takes; otherwise an error that names both."""

@@ -24,3 +24,23 @@ def test_shipped_network_recognises_as_many_test_images_as_stated(name, sizes, m
     predicted = network.forward(images.reshape(len(images), -1)).logits.argmax(axis=-1)
     assert np.count_nonzero(predicted == labels) == right
     assert right >= least
+
+
+@pytest.mark.parametrize(
+    ("name", "activations", "outputs", "largest"),
+    [
+        ("mnist", (0, 35, 65), (0, 4572, 354), (0, 4, 5)),
+        ("mnist-small", (0, 17, 29), (0, 347, 217), (0, 1, 2)),
+    ],
+)
+def test_float32_reference_differs_from_the_integers_as_often_as_stated(name, activations, outputs, largest):
+    network = read_checkpoint(GOLDEN / "models" / f"{name}.safetensors")
+    images = read_idx(GOLDEN / "data" / "t10k-images-idx3-ubyte.gz")
+    found = network.disagreements(images.reshape(len(images), -1))
+    shapes = [(len(images) * layer.inputs, len(images) * layer.outputs) for layer in network.layers]
+    counts = [
+        (round(layer.activations * values), round(layer.outputs * sums))
+        for layer, (values, sums) in zip(found, shapes, strict=True)
+    ]
+    assert counts == list(zip(activations, outputs, strict=True))
+    assert tuple(layer.largest for layer in found) == largest
