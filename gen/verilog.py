@@ -99,7 +99,11 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
         text = verilog.convert(top, name=name, ports=top.signals, strip_internal_attrs=True, emit_src=False)
     # Elements of arrays are named like bits of a bus, and Yosys's ABC9 confuses the two: \a[1] becomes \a.1.
     text = re.sub(r"\\\S*\[\d+\]\S*(?= )", lambda match: match[0].replace("[", ".").replace("]", ""), text)
-    lines = [f"// {name}: {(component.__doc__ or '').strip().splitlines()[0]}", "//", "// Parameters"]
+    lines = [
+        f"// {name}: {(component.__doc__ or type(component).__name__).strip().splitlines()[0]}",
+        "//",
+        "// Parameters",
+    ]
     width = max((len(key) for key in parameters), default=0)
     lines += [f"//   {key:<{width}}  {value}" for key, value in parameters.items()]
     width = max(len(port.name) for port in top.ports)
@@ -107,5 +111,6 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     lines += [
         f"//   {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
         for port in top.ports
+        if f" {port.name};" in text
     ]
     return "\n".join(lines) + "\n\n" + text.split("\n", 1)[1]

@@ -75,7 +75,7 @@ class Drain(wiring.Component):
     corrections
         In, ArrayLayout(signed(width), lanes): two cycles after the address that holds in the cycle of its
         `next_correction`.
-    final
+    result
         Out, 1: the word on `o` is a result of the network; otherwise it is the next layer's input.
     o
         Out, stream of `words` (signed(width), lanes): always taken. ``last`` marks the layer's last word.
@@ -92,7 +92,7 @@ class Drain(wiring.Component):
     next_correction: Signal
     rewind: Signal
     corrections: data.View
-    final: Signal
+    result: Signal
     o: stream.Interface
 
     def __init__(self, config: DrainConfig):
@@ -106,7 +106,7 @@ class Drain(wiring.Component):
                 "next_correction": Out(1),
                 "rewind": Out(1),
                 "corrections": In(lanes),
-                "final": Out(1),
+                "result": Out(1),
                 "o": Out(stream.Signature(words(signed(config.width), config.lanes), always_ready=True)),
             }
         )
@@ -134,13 +134,12 @@ class Drain(wiring.Component):
         taken, taken_last = Signal(), Signal()
         m.d.sync += [taken.eq(self.next_correction), taken_last.eq(last)]
         m.d.sync += [shown.eq(taken), final_word.eq(taken_last)]
-        with m.If(capture):
-            m.d.sync += shown_tile.eq(tile)
+        m.d.sync += shown_tile.eq(tile)
 
         m.d.sync += [
             self.o.valid.eq(shown),
             self.o.payload.last.eq(final_word & shown_tile.end),
-            self.final.eq(shown_tile.final),
+            self.result.eq(shown_tile.final),
         ]
         for lane in range(lanes):
             corrected = Signal(signed(width), name=f"corrected_{lane}")

@@ -37,7 +37,8 @@ class Engine(wiring.Component):
         Out, stream of `words` (signed(accumulator_width), lanes): the last layer's results, each vector's last word
         marked; lanes beyond the last layer's outputs are 0.
     load
-        In, stream of `LOAD`: the memory image; ready while no vector is in the engine (never if not writable).
+        In, stream of `LOAD`: the memory image; ready while no vector is in the engine (never if not writable);
+        no input enters in the cycle of a transfer and for the next `Sequencer.FETCH`.
 
     Every cycle of a run is known beforehand: `gen.cycles` composes it from the parts' latencies. `o` may stall as long
     as it likes: the next vector's last layer then waits.
@@ -115,12 +116,14 @@ class Engine(wiring.Component):
 
         # Vectors into the quantiser: the network's input, later each layer's results.
         with m.If(sequencer.accept):
-            m.d.comb += [quantizer.i.valid.eq(self.i.valid), self.i.ready.eq(quantizer.i.ready)]
+            # A change of the program must be read before the next vector enters.
+            offered = ~sequencer.restart
+            m.d.comb += [quantizer.i.valid.eq(self.i.valid & offered), self.i.ready.eq(quantizer.i.ready & offered)]
             for lane in range(config.lanes):
                 m.d.comb += quantizer.i.payload.data[lane].eq(self.i.payload[lane])
             m.d.comb += quantizer.i.payload.last.eq(sequencer.last_input)
         with m.Else():
-            m.d.comb += [quantizer.i.valid.eq(drain.o.valid & ~drain.final)]
+            m.d.comb += [quantizer.i.valid.eq(drain.o.valid & ~drain.result)]
             for lane in range(config.lanes):
                 m.d.comb += quantizer.i.payload.data[lane].eq(drain.o.payload.data[lane])
             m.d.comb += quantizer.i.payload.last.eq(drain.o.payload.last)
@@ -134,7 +137,7 @@ class Engine(wiring.Component):
         # Results: a whole vector has room before its last layer starts.
         busy = Signal()
         m.d.comb += [
-            results.w_en.eq(drain.o.valid & drain.final),
+            results.w_en.eq(drain.o.valid & drain.result),
             results.w_data.eq(drain.o.payload),
             self.o.valid.eq(results.r_rdy),
             Value.cast(self.o.payload).eq(results.r_data),

@@ -153,6 +153,10 @@ class Sequencer(wiring.Component):
                 with m.If(fetched == self.FETCH - 1):
                     m.d.sync += [fetched.eq(0), entered.eq(0)]
                     m.next = "INPUT"
+                m.d.comb += self.idle.eq(self.free)
+                with m.If(self.idle & self.restart):
+                    m.d.sync += fetched.eq(0)
+                    m.next = "FETCH INPUT"
             with m.State("INPUT"):
                 m.d.comb += [self.accept.eq(1), self.idle.eq((entered == 0) & self.free)]
                 with m.If(self.accepted):

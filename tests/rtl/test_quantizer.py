@@ -1,0 +1,107 @@
+# amaranth: UnusedElaboratable=no
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import PAUSES
+
+from golden.quantise import quantise_activations
+from rtl.divider import RoundingDivider
+from rtl.layouts import levels
+from rtl.quantizer import Quantizer, QuantizerConfig
+from sim.pysim import Bench, Driver, Pauses, Transfer, never, trace
+
+Vector = list[list[int]]
+"""Words of a vector."""
+
+
+def quantised(
+    config: QuantizerConfig, vectors: list[Vector], offering: Pauses = never, taking: Pauses = never
+) -> tuple[list[Transfer], list[Transfer]]:
+    """Transfers in and out."""
+    quantizer = Quantizer(config)
+    bench = Bench(quantizer, limit=3000)
+    words = [
+        {"data": word, "last": index == len(vector) - 1} for vector in vectors for index, word in enumerate(vector)
+    ]
+    transfers = bench.send(quantizer.i, words, offering), bench.collect(quantizer.o, len(words), taking)
+    bench.run()
+    return transfers
+
+
+def golden(vectors: list[Vector]) -> list[dict[str, object]]:
+    """The words that come out of the model."""
+    expected = []
+    for vector in vectors:
+        values = quantise_activations(np.array(vector).reshape(1, -1))[0].reshape(len(vector), -1).tolist()
+        expected += [{"data": word, "last": int(index == len(vector) - 1)} for index, word in enumerate(values)]
+    return expected
+
+
+def random_vectors(config: QuantizerConfig, lengths: list[int], seed: int) -> list[Vector]:
+    """Vectors of that many words, of small and of large values."""
+    random = np.random.default_rng(seed)
+    largest = (1 << config.width - 1) - 1
+    limits = [int(random.choice([0, 1, 2, min(5, largest), largest])) for _ in lengths]
+    return [
+        random.integers(-limit, limit, (length, config.lanes), endpoint=True).clip(-largest, largest).tolist()
+        for limit, length in zip(limits, lengths, strict=True)
+    ]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[QuantizerConfig, list[Vector]]:
+    config = QuantizerConfig(draw(st.integers(1, 5)), draw(st.integers(2, 24)), draw(st.integers(1, 9)))
+    lengths = draw(st.lists(st.integers(1, config.depth), min_size=1, max_size=7))
+    return config, random_vectors(config, lengths, draw(st.integers(0, 2**16)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), offering=PAUSES, taking=PAUSES)
+def test_vectors_are_golden_whoever_pauses(
+    case: tuple[QuantizerConfig, list[Vector]], offering: Pauses, taking: Pauses
+) -> None:
+    config, vectors = case
+    _, out = quantised(config, vectors, offering, taking)
+    assert [word.payload for word in out] == golden(vectors)
+
+
+@settings(max_examples=30, deadline=None)
+@given(lanes=st.integers(1, 6), words=st.integers(1, 6), depth=st.integers(0, 3), seed=st.integers(0, 2**16))
+def test_latency_and_throughput_are_as_stated(lanes: int, words: int, depth: int, seed: int) -> None:
+    config = QuantizerConfig(lanes, 12, words + depth)
+    _, out = transfers = quantised(config, random_vectors(config, [words], seed))
+    entered, left = ([word.cycle for word in side] for side in transfers)
+    assert entered == list(range(words))
+    assert left == list(range(words - 1 + config.latency, 2 * words - 1 + config.latency))
+    assert config.latency == 3 + levels(lanes) + RoundingDivider.LATENCY
+    assert len(out) == words
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5])
+def test_the_stated_cycles_pass_between_vectors(lanes: int) -> None:
+    words = 3
+    config = QuantizerConfig(lanes, 9, 2 * words)
+    taken, _ = quantised(config, random_vectors(config, [words] * 4, 1))
+    apart = words + 2 + levels(lanes)
+    assert [word.cycle for word in taken[::words]] == [index * apart for index in range(4)]
+
+
+def test_a_vector_longer_than_the_ring_never_completes() -> None:
+    depth = 3
+
+    def driver() -> Driver:
+        for _ in range(60):
+            yield {"i.valid": 1, "i.payload": {"data": [7], "last": 0}, "o.ready": 1}
+
+    seen = trace(Quantizer(QuantizerConfig(1, 8, depth)), driver(), "i.ready", "o.valid")
+    assert [cycle["i.ready"] for cycle in seen] == [1] * depth + [0] * (60 - depth)
+    assert not any(cycle["o.valid"] for cycle in seen)
+
+
+@pytest.mark.parametrize("width", [2, 3, 32, 56])
+def test_the_largest_values_of_either_sign_are_127(width: int) -> None:
+    largest = (1 << width - 1) - 1
+    vectors = [[[largest, -largest, 0]], [[0, 0, 0]], [[1, -1, 1]], [[0, 0, -largest]]]
+    _, out = quantised(QuantizerConfig(3, width, 2), vectors)
+    assert [word.payload["data"] for word in out] == [[127, -127, 0], [0, 0, 0], [127, -127, 127], [0, 0, -127]]

@@ -1,0 +1,85 @@
+# amaranth: UnusedElaboratable=no
+from dataclasses import asdict
+
+import pytest
+
+from rtl.array import ArrayConfig
+from rtl.config import ARRAYS, EngineConfig
+from rtl.decoder import TritDecoder
+from rtl.engine import Engine
+from rtl.quantizer import Quantizer, QuantizerConfig
+from sim.testbench import BenchFailure, run_testbench
+
+
+@pytest.mark.parametrize(("packing", "trits"), [("2b", 3), ("3t5b", 8), ("5t8b", 13)])
+def test_decoder(packing, trits):
+    settings = {"packing": packing, "trits": trits}
+    run_testbench(TritDecoder(packing, trits), "decoder", settings, module="tb.bench_decoder", settings=settings)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("config", [ArrayConfig(3, 5, 23), ArrayConfig(1, 1, 2)], ids=["3x5", "1x1"])
+def test_array(array, config):
+    settings = {"array": array, "config": asdict(config)}
+    run_testbench(ARRAYS[array](config), "array", asdict(config), module="tb.bench_array", settings=settings)
+
+
+def run_quantizer(config, testcase):
+    run_testbench(
+        Quantizer(config),
+        "quantizer",
+        asdict(config),
+        module="tb.bench_quantizer",
+        testcase=testcase,
+        settings={"config": asdict(config)},
+    )
+
+
+@pytest.mark.parametrize("testcase", ["random_vectors", "timing"])
+@pytest.mark.parametrize("config", [QuantizerConfig(3, 13, 5), QuantizerConfig(1, 5, 1)], ids=["3x5", "1x1"])
+def test_quantizer(config, testcase):
+    run_quantizer(config, testcase)
+
+
+def test_quantizer_with_every_pair():
+    run_quantizer(QuantizerConfig(lanes=8, width=11, depth=256), "every_pair")
+
+
+def engine_config(rows, columns, lanes, *, inputs, outputs, layers, **options):
+    """An engine with memories for any network within its limits."""
+    tiles, chunks = -(-inputs // rows), -(-inputs // columns)
+    return EngineConfig(
+        rows=rows,
+        columns=columns,
+        lanes=lanes,
+        max_inputs=inputs,
+        max_outputs=outputs,
+        layers=layers,
+        weight_words=((layers - 1) * tiles + -(-outputs // rows)) * chunks,
+        correction_words=(layers - 1) * -(-inputs // lanes) + -(-outputs // lanes),
+        **options,
+    )
+
+
+USUAL = engine_config(6, 4, 2, inputs=40, outputs=20, layers=4, packing="5t8b")
+# The drain takes longer than the next vector's input, whose last layer therefore waits.
+SLOW_DRAIN = engine_config(32, 2, 1, inputs=9, outputs=33, layers=2, packing="2b")
+ALL_LANES = engine_config(4, 4, 4, inputs=24, outputs=10, layers=3, packing="3t5b", input_signed=True)
+SMALLEST = engine_config(1, 1, 1, inputs=3, outputs=2, layers=1, packing="3t5b")
+
+
+@pytest.mark.parametrize(
+    ("config", "networks"),
+    [(USUAL, 25), (SLOW_DRAIN, 12), (ALL_LANES, 12), (SMALLEST, 12)],
+    ids=["usual", "slow drain", "all lanes", "smallest"],
+)
+def test_engine(config, networks):
+    settings = {"config": asdict(config), "networks": networks}
+    run_testbench(Engine(config), "engine", asdict(config), module="tb.bench_engine", settings=settings)
+
+
+def test_an_image_of_another_packing_is_found():
+    config = asdict(USUAL)
+    settings = {"config": config | {"packing": "3t5b"}, "networks": 3}
+    with pytest.raises(BenchFailure, match=r"stalled: AssertionError: engine: output \d+ is .* the model gives"):
+        run_testbench(Engine(USUAL), "engine", config, module="tb.bench_engine", testcase="stalled", settings=settings)
