@@ -106,7 +106,7 @@ def test_fields_of_a_program_word(values, word):
 def test_only_the_last_layer_is_final(finals):
     program = tuple(LayerProgram(0, 0, 0, 0, relu=False, final=final) for final in finals)
     image = MemoryImage(IMAGE.geometry, program, IMAGE.corrections, IMAGE.weights)
-    with pytest.raises(TritiumError, match="has final = (True|False); only the last one has it"):
+    with pytest.raises(TritiumError, match=r"has final = (True|False); only the last one has it"):
         MemoryImage.from_bytes(image.to_bytes())
 
 
