@@ -16,7 +16,7 @@ test: lint
 lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright --stats
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/lint-imports
 
 $(VENV)/.run: pyproject.toml constraints.txt
