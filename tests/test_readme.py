@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 import re
 from pathlib import Path
 
