@@ -20,11 +20,13 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 $(VENV)/.run: pyproject.toml constraints.txt
+	@echo "installing into $(VENV); this takes half a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run
+	@echo "installing the tools of the tests into $(VENV); this takes half a minute"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
