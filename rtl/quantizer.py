@@ -39,7 +39,12 @@ class QuantizerConfig:
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a vector's last word to its first quantised word, when nothing stalls."""
-        return 3 + levels(self.lanes) + RoundingDivider.LATENCY
+        return 2 + self.tree + RoundingDivider.LATENCY
+
+    @property
+    def tree(self) -> int:
+        """Cycles to find the largest magnitude of a word; one at least, in which a first word reaches the ring."""
+        return max(levels(self.lanes), 1)
 
 
 class Quantizer(wiring.Component):
@@ -60,8 +65,8 @@ class Quantizer(wiring.Component):
         Out, stream of `words` (signed(8), lanes): as many words, in order.
 
     Latency: `QuantizerConfig.latency` from the last word in to the first word out. Throughput: one word a cycle in and
-    out; between the last word of a vector and the first of the next, ``2 + ceil(log2 lanes)`` cycles pass, more while
-    the vector before is still leaving. A vector longer than `depth` never completes.
+    out; between the last word of a vector and the first of the next, ``1 + QuantizerConfig.tree`` cycles pass, more
+    while the vector before is still leaving. A vector longer than `depth` never completes.
 
     """
 
@@ -107,10 +112,10 @@ class Quantizer(wiring.Component):
 
         # The floor of 1 keeps a zero vector's quotients at zero.
         peak = Signal(self.config.width - 1, init=1)
-        complete, handover = Signal(), Signal()
+        complete, handover = Signal(), Signal()  # the maximum is known and waits; it is handed over
         top, last = self._maximum(m, collected.magnitudes, write.en, last)
-        with m.If(top > peak):
-            m.d.sync += peak.eq(top)
+        highest = Mux(top > peak, top, peak)
+        m.d.sync += peak.eq(highest)
         with m.If(last):
             m.d.sync += complete.eq(1)
         with m.If(handover):
@@ -123,7 +128,7 @@ class Quantizer(wiring.Component):
         divisor = Signal(self.config.width - 1, reset_less=True)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            handover.eq(complete & (remaining == 0) & advance),
+            handover.eq((last | complete) & (remaining == 0) & advance),
             leave.eq((handover | (remaining != 0)) & advance),
             read.en.eq(advance),
         ]
@@ -134,7 +139,7 @@ class Quantizer(wiring.Component):
                 remaining.eq(Mux(handover, entered, remaining) - 1),
             ]
         with m.If(handover):
-            m.d.sync += divisor.eq(peak)
+            m.d.sync += divisor.eq(highest)
         m.d.comb += [
             divider.enable.eq(advance),
             divider.magnitudes.eq(read.data.magnitudes),
@@ -154,7 +159,7 @@ class Quantizer(wiring.Component):
     def _maximum(self, m: Module, magnitudes, valid, last):
         """The largest magnitude of a word (0 where there is no word), one register a level, and `last` beside it."""
         values = [Mux(valid, magnitudes[lane], 0) for lane in range(self.config.lanes)]
-        for level in range(levels(self.config.lanes)):
+        for level in range(self.config.tree):
             pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
             values = [Signal(self.config.width - 1, name=f"maximum_{level}_{i}") for i in range(len(pairs))]
             for value, pair in zip(values, pairs, strict=True):

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.quantise import quantise_activations
-from rtl.layouts import levels
 from rtl.quantizer import QuantizerConfig
 from sim.testbench import settings
 from tb.bits import from_words, to_words
@@ -98,7 +97,7 @@ async def timing(dut: Any) -> None:
         bench.send(random_vector(rng, bench.config))
     await bench.finish()
     entered, left = bench.inputs.times, bench.outputs.times
-    pause = 2 + levels(bench.config.lanes)
+    pause = 1 + bench.config.tree
     enters, leaves, free = entered[0], [], 0
     for length in bench.lengths:
         assert entered[:length] == list(range(enters, enters + length))

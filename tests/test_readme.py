@@ -9,7 +9,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 def test_the_component_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("first word out 14 cycles after the last word in\n// quantizer: ")
+    assert capsys.readouterr().out.startswith("first word out 13 cycles after the last word in\n// quantizer: ")
 
 
 def test_every_file_that_it_names_is_there() -> None:
