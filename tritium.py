@@ -13,16 +13,20 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gen.bench import Bench, bench_array, bench_decoder, steps
 from gen.devices import DEVICES, device_named
 from gen.fit import fit
 from gen.output import write_output
 from gen.plan import Fold, Plan, plan_network
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
+from gen.tools import DEFAULT_PARTS, PARTS, part_named
 from gen.training_data import RECIPES, recipe_named
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
 from golden.files import write_bytes
 from golden.formats import PACKINGS
+from rtl.array import ArrayConfig
+from rtl.config import ARRAYS
 from sim.compare import Comparison, compare, read_vectors
 
 app = typer.Typer(
@@ -42,8 +46,11 @@ app = typer.Typer(
       tritium plan mnist --device ecp5-25f    the fastest that fits a device
       tritium generate mnist                  its Verilog and memory image
       tritium simulate mnist --images 1000    Verilator against the model
+      tritium bench array                     the array's size and speed, placed and routed
     """,
 )
+bench = typer.Typer(no_args_is_help=True, help="Measure a component as built: synthesised, placed and routed.")
+app.add_typer(bench, name="bench")
 console = Console()
 
 Model = Annotated[str, typer.Argument(help="A shipped network's name, or a checkpoint's path.", show_default=False)]
@@ -57,6 +64,14 @@ PackingOption = Annotated[
     str | None, typer.Option("--packing", help=f"How weights are stored: {', '.join(PACKINGS)}. Default: the model's.")
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")]
+
+FamilyOption = Annotated[str, typer.Option("--family", help=f"{' or '.join(DEFAULT_PARTS)}.")]
+PartOption = Annotated[
+    str | None,
+    typer.Option("--device", help=f"One of {', '.join(PARTS)}. Default: {' or '.join(DEFAULT_PARTS.values())}."),
+]
+BuildPackingOption = Annotated[str, typer.Option("--packing", help=f"One of {', '.join(PACKINGS)}.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", help="Placements; the clock is their median.")]
 
 
 @app.command()
@@ -182,6 +197,42 @@ def train(
         _write_json(json_file, {"recipe": recipe, "seed": seed, "trits": trained.network.trits} | figures)
 
 
+@bench.command()
+def array(
+    family: FamilyOption = "ecp5",
+    device: PartOption = None,
+    rows: Annotated[int, typer.Option("--rows", help="Outputs a cycle.")] = 16,
+    columns: Annotated[int, typer.Option("--columns", help="Inputs a cycle.")] = 16,
+    packing: BuildPackingOption = "2b",
+    implementation: Annotated[str, typer.Option("--array", help=f"One of {', '.join(ARRAYS)}.")] = "portable",
+    inputs: Annotated[int, typer.Option("--inputs", help="Longest sum; it sets the accumulators' width.")] = 4128,
+    seeds: SeedsOption = 3,
+    json_file: JsonOption = None,
+) -> None:
+    """Measure the array: LUT4 a multiply-accumulate, clock, multiply-accumulates a second."""
+    part = part_named(family, device)
+    config = ArrayConfig(rows, columns, inputs)
+    with _progress(f"{implementation} array on {part.name}", steps(seeds)) as advance:
+        result = bench_array(part, config, packing=packing, array=implementation, seeds=seeds, progress=advance)
+    _show_bench(f"{implementation} array {rows} x {columns}, {packing}", result, json_file)
+
+
+@bench.command()
+def decoder(
+    family: FamilyOption = "ecp5",
+    device: PartOption = None,
+    packing: BuildPackingOption = "5t8b",
+    groups: Annotated[int, typer.Option("--groups", help="Decoders side by side.")] = 8,
+    seeds: SeedsOption = 3,
+    json_file: JsonOption = None,
+) -> None:
+    """Measure the decoder of a packing: LUT4 a group and a trit, clock."""
+    part = part_named(family, device)
+    with _progress(f"{packing} decoder on {part.name}", steps(seeds)) as advance:
+        result = bench_decoder(part, packing, groups=groups, seeds=seeds, progress=advance)
+    _show_bench(f"{groups} decoders, {packing}", result, json_file)
+
+
 def _plan(model: str, fold: str | None, packing: str | None) -> Plan:
     network, preset = load_network(model)
     return plan_network(network, Fold.parse(fold) if fold else preset.fold, packing=packing or preset.packing)
@@ -229,6 +280,28 @@ def _show_comparison(chosen: Plan, result: Comparison) -> None:
     _add_area(table, chosen)
     table.add_row("time", f"{result.seconds:.1f} s, build included")
     console.print(table)
+
+
+def _show_bench(title: str, result: Bench, json_file: Path | None) -> None:
+    cells, part = result.cells, result.part
+    table = _figures(f"{title} on {part.family} {part.name}")
+    table.add_row("LUT4", f"{cells.lut4:,} {part.logic_cell}")
+    table.add_row("registers", f"{cells.registers:,}")
+    table.add_row("block RAMs, multipliers", f"{cells.block_rams}, {cells.multipliers}")
+    for unit, number in result.units.items():
+        table.add_row(f"{unit}s a cycle", f"{number:,}")
+        table.add_row(f"LUT4 per {unit}", f"{result.lut_per[unit]:.2f}")
+    speeds = ", ".join(f"{speed:.1f}" for speed in result.fmax_mhz_seeds)
+    table.add_row("fmax, median", f"{result.fmax_mhz:.1f} MHz of {speeds}")
+    if result.rates:
+        table.add_row("GMAC/s", f"{result.rates['gmac_per_s']:.1f}")
+        table.add_row("GMAC/s per kLUT4", f"{result.rates['gmac_per_s_per_klut']:.2f}")
+    for program, version in result.tools.items():
+        table.add_row(program, version)
+    console.print(table)
+    console.print(result.rule, style="dim")
+    if json_file:
+        _write_json(json_file, result.figures())
 
 
 def _figures(title: str) -> Table:

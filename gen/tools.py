@@ -1,0 +1,165 @@
+"""Synthesis, placement and routing: where the tools are, which versions, and builds of them that are kept.
+
+Yosys and nextpnr come from one source: native if both are on PATH, otherwise both from YoWASP's packages. Mixed, they
+disagree about cells.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gen.builds import kept_build
+from golden.errors import TritiumError
+
+
+class Part(NamedTuple):
+    """A device as the tools name it."""
+
+    family: str
+    name: str
+    synthesis: str
+    """Yosys's command, with the options that measured smallest."""
+    placement: tuple[str, ...]
+    """nextpnr's options for the device and its package."""
+    logic_cell: str
+    """The placed cell that holds one LUT4."""
+    mhz: int
+    """The clock that placement aims at."""
+
+
+_ECP5 = "synth_ecp5 -nowidelut"
+_ANY_PIN = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
+PARTS = {
+    part.name: part
+    for part in (
+        Part("ecp5", "25k", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", 300),
+        Part("ecp5", "45k", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", 300),
+        Part("ecp5", "85k", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", 300),
+        Part("ice40", "hx8k", "synth_ice40", ("--hx8k", "--package", "ct256"), "ICESTORM_LC", 200),
+        Part("ice40", "up5k", "synth_ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC", 80),
+    )
+}
+"""Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4."""
+
+DEFAULT_PARTS = {"ecp5": "45k", "ice40": "hx8k"}
+"""The part that stands for a family."""
+
+
+def part_named(family: str, device: str | None = None) -> Part:
+    """The part of a family, `DEFAULT_PARTS` if no device is given, or an error that lists the known ones."""
+    if family not in DEFAULT_PARTS:
+        raise TritiumError(f"family {family!r} is not known; the families are {', '.join(DEFAULT_PARTS)}")
+    part = PARTS.get(device or DEFAULT_PARTS[family])
+    if part is None or part.family != family:
+        known = ", ".join(name for name, part in PARTS.items() if part.family == family)
+        raise TritiumError(f"device {device!r} is not known in family {family}; its devices are {known}")
+    return part
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The tools of one family and one source.
+
+    Parameters
+    ----------
+    yosys, nextpnr
+        Paths of the programs.
+    versions
+        Program's name to what it prints of its version.
+
+    """
+
+    yosys: str
+    nextpnr: str
+    versions: Mapping[str, str]
+
+    def synthesise(self, part: Part, name: str, verilog: str) -> "Netlist":
+        """The netlist of a Verilog module called `name`."""
+        script = (
+            f"read_verilog design.v; {part.synthesis} -top {name} -json netlist.json; "
+            "tee -q -o statistics.json stat -json"
+        )
+        # Yosys prints nothing more once ABC has run unless its output goes to a file of its own.
+        command = [self.yosys, "-q", "-l", "yosys.log", "-p", script]
+        folder = kept_build(
+            "bench",
+            f"{name}-{part.family}",
+            {"design.v": verilog},
+            [script, *self.versions.values()],
+            lambda folder, _: _run(command, folder),
+        )
+        return Netlist(self, part, name, folder)
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A synthesised design, in the folder of its build."""
+
+    tools: Tools
+    part: Part
+    name: str
+    folder: Path
+
+    @property
+    def cells(self) -> dict[str, int]:
+        """Cells by type."""
+        return json.loads((self.folder / "statistics.json").read_text())["design"]["num_cells_by_type"]
+
+    def place(self, seed: int) -> dict[str, Any]:
+        """Place and route; nextpnr's report: ``utilization`` by cell type, ``fmax`` by clock."""
+        options = [*self.part.placement, "--freq", str(self.part.mhz), "--timing-allow-fail", "--seed", str(seed)]
+        files = ["--json", "netlist.json", "--report", "report.json"]
+        command = [self.tools.nextpnr, *options, *files, "-q", "-l", "nextpnr.log"]
+
+        def make(folder: Path, _: list[Path]) -> None:
+            # YoWASP's tools see the working directory only.
+            netlist = Path(shutil.copy(self.folder / "netlist.json", folder))
+            _run(command, folder)
+            netlist.unlink()
+
+        depends = [self.folder.name, *options, *self.tools.versions.values()]
+        folder = kept_build("bench", f"{self.name}-{self.part.name}-placed", {}, depends, make)
+        return json.loads((folder / "report.json").read_text())
+
+    def fmax_mhz(self, seed: int) -> float:
+        """The highest frequency of the slowest clock, as nextpnr states it after routing."""
+        return min(clock["achieved"] for clock in self.place(seed)["fmax"].values())
+
+
+def find_tools(family: str) -> Tools:
+    """The tools for a family, native or YoWASP's; an error says how to install them."""
+    native = ("yosys", f"nextpnr-{family}")
+    packages = tuple(f"yowasp-{name}" for name in native)
+    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for names, path in ((native, None), (packages, beside)):
+        found = [shutil.which(name, path=path) for name in names]
+        if all(found):
+            yosys, nextpnr = (str(program) for program in found)
+            return Tools(yosys, nextpnr, dict(zip(names, (_version(yosys), _version(nextpnr)), strict=True)))
+    raise TritiumError(
+        f"synthesis for {family} needs {' and '.join(native)} on PATH, or: pip install {' '.join(packages)}"
+    )
+
+
+@cache
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    found = re.search(r"Yosys [^ ()]+|nextpnr-[0-9][^ ()]*", text)
+    return found[0] if found else text.strip()
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Run a step of a build; if it fails, the error holds the end of what it printed."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+        raise TritiumError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
