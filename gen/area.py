@@ -6,7 +6,7 @@ from gen.devices import FAMILIES
 from golden.formats import MEMORIES, PACKINGS
 from rtl.config import EngineConfig
 
-_DECODER = {"2b": 0, "3t5b": 5, "5t8b": 19}
+_DECODER = {"2b": 0, "3t5b": 5, "5t8b": 18}
 """LUT4 of one group's decoder."""
 _CONTROL = 600
 """LUT4 of sequencer, addresses, streams and small memories."""

@@ -71,13 +71,13 @@ def _decode_3t5b(code: Value) -> list[tuple[Value, Value]]:
 def _decode_5t8b(code: Value) -> list[tuple[Value, Value]]:
     a, p, q = code[0:2], code[2:5], code[5:8]
     escape = a[1] & ~a[0]
-    inner = escape & p[2] & ~p[1]
-    swapped = escape & ~inner & p[0]
-    first_nz = Mux(escape, Mux(inner, q[0], p[1]), a[0])
-    first_neg = Mux(escape, Mux(inner, q[1], p[2]), a[1])
+    # Both pairs share what says whose turn it is; the sign of a zero trit is whatever is smallest.
+    inner = p[2] & ~p[1]
+    swapped = p[0] & (p[1] | ~p[2])
+    first = (a[0] | escape & (p[1] | p[2] & q[0]), Mux(a[0], a[1], p[2] & (p[1] | q[1])))
     near = [
-        (Mux(escape, swapped & from_q[0], from_p[0]), Mux(escape, from_q[1], from_p[1]))
-        for from_p, from_q in zip(_pair(p), _pair(q), strict=True)
+        (Mux(escape, swapped, p_nz) & (~escape | q_nz), Mux(escape, q_neg, p_neg))
+        for (p_nz, p_neg), (q_nz, q_neg) in zip(_pair(p), _pair(q), strict=True)
     ]
-    far = [(nz & ~inner & ~swapped, neg) for nz, neg in _pair(q)]
-    return [(first_nz, first_neg), *near, *far]
+    far = [(nz & ~(escape & (p[0] | inner)), neg) for nz, neg in _pair(q)]
+    return [first, *near, *far]
