@@ -63,6 +63,9 @@ FoldOption = Annotated[
 PackingOption = Annotated[
     str | None, typer.Option("--packing", help=f"How weights are stored: {', '.join(PACKINGS)}. Default: the model's.")
 ]
+ArrayOption = Annotated[
+    str, typer.Option("--array", help=f"How the array is made: {', '.join(ARRAYS)} (for ECP5 devices only).")
+]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")]
 
 FamilyOption = Annotated[str, typer.Option("--family", help=f"{' or '.join(DEFAULT_PARTS)}.")]
@@ -79,6 +82,7 @@ def plan(
     model: Model,
     fold: FoldOption = None,
     packing: PackingOption = None,
+    array: ArrayOption = "portable",
     device: Annotated[
         str | None, typer.Option("--device", help=f"Choose the fastest fold that fits: {', '.join(DEVICES)}.")
     ] = None,
@@ -89,9 +93,9 @@ def plan(
         raise TritiumError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
     network, preset = load_network(model)
     if device:
-        chosen = fit(network, device_named(device), packing=packing or preset.packing)
+        chosen = fit(network, device_named(device), packing=packing or preset.packing, array=array)
     else:
-        chosen = _plan(model, fold, packing)
+        chosen = _plan(model, fold, packing, array)
     _show_plan(chosen, device)
     if json_file:
         _write_json(json_file, chosen.figures())
@@ -105,13 +109,14 @@ def generate(
     ] = None,
     fold: FoldOption = None,
     packing: PackingOption = None,
+    array: ArrayOption = "portable",
     empty: Annotated[
         bool, typer.Option("--empty", help="Leave the memories empty, to be loaded through the load port.")
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write an engine's Verilog, its memory image and its lint waivers."""
-    chosen = _plan(model, fold, packing)
+    chosen = _plan(model, fold, packing, array)
     folder = output or Path("build") / chosen.network.name
     with console.status("generating Verilog"):
         files = write_output(chosen, folder, initialised=not empty)
@@ -133,6 +138,7 @@ def simulate(
     labels: Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="IDX file of their labels.")] = None,
     fold: FoldOption = None,
     packing: PackingOption = None,
+    array: ArrayOption = "portable",
     load: Annotated[
         bool, typer.Option("--load", help="Bring the weights in through the load port instead of building them in.")
     ] = False,
@@ -146,7 +152,7 @@ def simulate(
 
     The exit status is 0 only if every logit is equal and the simulated cycles are the predicted ones.
     """
-    chosen = _plan(model, fold, packing)
+    chosen = _plan(model, fold, packing, array)
     answers = labels or (TEST_LABELS if vectors == TEST_VECTORS else None)
     batch, wanted = read_vectors(chosen, images, vectors, answers)
     with _progress(f"simulating {chosen.network.name}", len(batch)) as advance:
@@ -233,9 +239,10 @@ def decoder(
     _show_bench(f"{groups} decoders, {packing}", result, json_file)
 
 
-def _plan(model: str, fold: str | None, packing: str | None) -> Plan:
+def _plan(model: str, fold: str | None, packing: str | None, array: str) -> Plan:
     network, preset = load_network(model)
-    return plan_network(network, Fold.parse(fold) if fold else preset.fold, packing=packing or preset.packing)
+    shape = Fold.parse(fold) if fold else preset.fold
+    return plan_network(network, shape, packing=packing or preset.packing, array=array)
 
 
 def _show_plan(chosen: Plan, device: str | None) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from gen.devices import FAMILIES
 from golden.formats import MEMORIES, PACKINGS
-from rtl.config import EngineConfig
+from rtl.array_ecp5 import Ecp5Array
+from rtl.config import ARRAYS, EngineConfig
 
 _DECODER = {"2b": 0, "3t5b": 5, "5t8b": 18}
 """LUT4 of one group's decoder."""
@@ -49,14 +50,6 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     lane and its base were fitted to synthesis of 1 and 4 lanes of 12 and 18 bits. Whole engines are within a fifth.
     """
     rows, columns, lanes, width = config.rows, config.columns, config.lanes, config.accumulator_width
-    # ECP5's carry cells hold two bits each.
-    step = 2 if family == "ecp5" else 1
-    tree, count, bits = 0, columns, 8
-    while count > 1:
-        bits += 1
-        tree += count // 2 * (bits + -bits % step)
-        count = -(-count // 2)
-    row = 8 * columns + tree + 2 * width
     quantiser = config.quantizer.width * (23 * lanes + 10)
     memories = [(config.depths[name], sum(config.transfers[name])) for name in MEMORIES]
     memories += [
@@ -67,9 +60,23 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     block_ram = FAMILIES[family]
     return Area(
         family=family,
-        array=rows * row,
+        array=_array(config, family),
         decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
         quantiser=quantiser,
         rest=rows * width + _CONTROL,
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories if words * bits > _SMALL),
     )
+
+
+def _array(config: EngineConfig, family: str) -> int:
+    if ARRAYS[config.array] is Ecp5Array:
+        # Beside the carry chains, one inverter for the top bit of each column.
+        return Ecp5Array.half_cells(config.array_config) + config.columns
+    # ECP5's carry cells hold two bits each.
+    step = 2 if family == "ecp5" else 1
+    tree, count, bits = 0, config.columns, 8
+    while count > 1:
+        bits += 1
+        tree += count // 2 * (bits + -bits % step)
+        count = -(-count // 2)
+    return config.rows * (8 * config.columns + tree + 2 * config.accumulator_width)

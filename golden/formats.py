@@ -57,6 +57,25 @@ PACKINGS: Final = {
 }
 
 
+class Correction(NamedTuple):
+    """What an array's sums lack: for each row, ``plus`` for each weight +1 and ``minus`` for each weight -1."""
+
+    name: str
+    code: int
+    """What the memory image calls it."""
+    plus: int
+    minus: int
+
+
+ONES_COMPLEMENT: Final = Correction("ones' complement", 0, 0, 1)
+"""-x is ~x, one too small."""
+
+OFFSET_BINARY: Final = Correction("offset binary", 1, -128, -127)
+"""x is u = x + 128 and -x is 255 - u."""
+
+CORRECTIONS: Final = {correction.code: correction for correction in (ONES_COMPLEMENT, OFFSET_BINARY)}
+
+
 def accumulator_width(inputs: int) -> int:
     """Bits of a signed accumulator that holds any sum of `inputs` products of an activation and a trit.
 

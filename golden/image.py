@@ -7,7 +7,7 @@ Format, little-endian
     0       4 × u8  magic, ``TRIT``
     4       u16     version, 1
     6       u8      trits in a group of the packing (1: ``2b``, 3: ``3t5b``, 5: ``5t8b``)
-    7       u8      correction: 0, ones' complement (the number of -1 weights of the row)
+    7       u8      correction, a code of `golden.formats.CORRECTIONS` (0: ones' complement, 1: offset binary)
     8       u16     rows of the array
     10      u16     columns of the array
     12      u16     lanes of the streams
@@ -34,10 +34,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritiumError
-from golden.formats import LOAD_WIDTH, MEMORIES, PACKINGS, PROGRAM_FIELDS, Packing
+from golden.formats import (
+    CORRECTIONS,
+    LOAD_WIDTH,
+    MEMORIES,
+    ONES_COMPLEMENT,
+    PACKINGS,
+    PROGRAM_FIELDS,
+    Correction,
+    Packing,
+)
 from golden.trits import pack, unpack
 
-MAGIC, VERSION, ONES_COMPLEMENT = b"TRIT", 1, 0
+MAGIC, VERSION = b"TRIT", 1
 _HEADER = struct.Struct("<4sHBBHHHHIII")
 _TRANSFER = LOAD_WIDTH // 8
 _PROGRAM_TRANSFERS = sum(PROGRAM_FIELDS.values()) // LOAD_WIDTH
@@ -50,6 +59,7 @@ class Geometry(NamedTuple):
     columns: int
     lanes: int
     packing: Packing
+    correction: Correction = ONES_COMPLEMENT
 
 
 @dataclass(frozen=True)
@@ -129,9 +139,9 @@ class MemoryImage:
     def to_bytes(self) -> bytes:
         """The image file."""
         payload = b"".join(self.words(memory).tobytes() for memory in MEMORIES)
-        rows, columns, lanes, packing = self.geometry
+        rows, columns, lanes, packing, correction = self.geometry
         sizes = (len(self.program), len(self.corrections), len(self.weights))
-        header = _HEADER.pack(MAGIC, VERSION, packing.trits, ONES_COMPLEMENT, rows, columns, lanes, *sizes, 0)[:-4]
+        header = _HEADER.pack(MAGIC, VERSION, packing.trits, correction.code, rows, columns, lanes, *sizes, 0)[:-4]
         return header + struct.pack("<I", zlib.crc32(payload, zlib.crc32(header))) + payload
 
     @classmethod
@@ -139,7 +149,7 @@ class MemoryImage:
         """Read an image file; anything that `to_bytes` would not make is an error that says what is wrong."""
         if len(content) < _HEADER.size:
             raise TritiumError(f"the image has {len(content)} bytes; its header alone has {_HEADER.size}")
-        magic, version, trits, correction, rows, columns, lanes, *sizes, crc = _HEADER.unpack_from(content)
+        magic, version, trits, code, rows, columns, lanes, *sizes, crc = _HEADER.unpack_from(content)
         if (magic, version) != (MAGIC, VERSION):
             raise TritiumError(f"the image starts with {magic!r}, version {version}; expected {MAGIC!r}, {VERSION}")
         payload = content[_HEADER.size :]
@@ -147,7 +157,7 @@ class MemoryImage:
         if computed != crc:
             raise TritiumError(f"the image's CRC-32 is {computed:08x} where its header says {crc:08x}; it is damaged")
         packing = next((packing for packing in PACKINGS.values() if packing.trits == trits), None)
-        if packing is None or correction != ONES_COMPLEMENT or 0 in (rows, columns, lanes, *sizes):
+        if packing is None or code not in CORRECTIONS or 0 in (rows, columns, lanes, *sizes):
             raise TritiumError(f"the image's header is not known: {content[: _HEADER.size].hex(' ')}")
         transfers = (_PROGRAM_TRANSFERS, lanes, -(-packing.word_bits(rows * columns) // LOAD_WIDTH))
         lengths = [size * count * _TRANSFER for size, count in zip(sizes, transfers, strict=True)]
@@ -155,7 +165,7 @@ class MemoryImage:
             raise TritiumError(f"the image's payload has {len(payload)} bytes where its header makes {sum(lengths)}")
         program, corrections, weights = np.split(np.frombuffer(payload, np.uint8), np.cumsum(lengths)[:-1])
         image = cls(
-            Geometry(rows, columns, lanes, packing),
+            Geometry(rows, columns, lanes, packing, CORRECTIONS[code]),
             tuple(_read_program(word.tobytes()) for word in program.reshape(sizes[0], -1)),
             corrections.view("<i4").reshape(sizes[1], lanes).astype(np.int32),
             unpack(weights.reshape(sizes[2], transfers[2] * _TRANSFER), rows * columns, packing),

@@ -1,12 +1,13 @@
 """The interface of the multiply-accumulate array, which every implementation of it shares."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from amaranth.hdl import Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import accumulator_width
+from golden.formats import Correction, accumulator_width
 from rtl.layouts import ACTIVATION, TRIT
 from rtl.limits import check_range
 
@@ -65,11 +66,14 @@ class MacArray(wiring.Component):
         Out, 1: the sums of a tile are complete, `latency` cycles after its last chunk.
     sums
         Out, ArrayLayout(signed(accumulator_width), R): valid in the cycle of `done` only. The true sum of row r is
-        ``sums[r]`` plus the row's correction, modulo 2**accumulator_width; the implementation says which correction.
+        ``sums[r]`` plus the row's correction, modulo 2**accumulator_width; `correction` says how it is made.
 
     Throughput: one chunk a cycle; tiles follow each other without a gap.
 
     """
+
+    correction: ClassVar[Correction]
+    """What the sums lack."""
 
     valid: Signal
     first: Signal

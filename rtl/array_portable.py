@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 
+from golden.formats import ONES_COMPLEMENT
 from rtl.array import ArrayConfig, MacArray
 from rtl.layouts import levels
 
@@ -14,6 +15,8 @@ class PortableArray(MacArray):
 
     Latency ``2 + ceil(log2 C)`` cycles. Interface: `MacArray`.
     """
+
+    correction = ONES_COMPLEMENT
 
     @staticmethod
     def latency(config: ArrayConfig) -> int:

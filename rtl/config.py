@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from golden.errors import TritiumError
-from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS
+from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, Correction
 from rtl.activation_buffer import BufferConfig
 from rtl.array import ArrayConfig, MacArray
+from rtl.array_ecp5 import Ecp5Array
 from rtl.array_portable import PortableArray
 from rtl.drain import DrainConfig
 from rtl.limits import check_multiple, check_range
 from rtl.quantizer import QuantizerConfig
 
-ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray}
+ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array}
 """The implementations of the array."""
 
 
@@ -82,6 +83,11 @@ class EngineConfig:
     def array_latency(self) -> int:
         """Cycles from a tile's last chunk at the array to its sums."""
         return ARRAYS[self.array].latency(self.array_config)
+
+    @property
+    def correction(self) -> Correction:
+        """What the array's sums lack."""
+        return ARRAYS[self.array].correction
 
     @property
     def accumulator_width(self) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gen.plan import MODULE, Plan
 from golden.errors import TritiumError
 from sim.builds import kept_build
+from sim.cells import cell_models
 from sim.toolchain import environment, run, trace_flags, verilator_root
 
 Progress = Callable[[int], None]
@@ -70,7 +71,8 @@ def build_batch(verilog: str, *, waves: Path | None = None) -> Path:
         for left_over in folder.glob("*.[ado]"):
             left_over.unlink()
 
-    return kept_build("batch", {"engine.v": verilog, "batch.cpp": driver}, flags, make) / "batch"
+    sources = {"engine.v": verilog, **cell_models(verilog), "batch.cpp": driver}
+    return kept_build("batch", sources, flags, make) / "batch"
 
 
 def run_batch(

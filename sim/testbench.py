@@ -19,6 +19,7 @@ from cocotb_tools.runner import get_runner
 from gen.verilog import generate
 from golden.errors import TritiumError
 from sim.builds import build_root, kept_build
+from sim.cells import cell_models
 from sim.toolchain import environment, trace_flags
 
 DEFAULT_SEED = 20250701
@@ -156,7 +157,7 @@ def _build(verilog: str, name: str, waves: Path | None) -> Path:
         _keep_only(folder, name, f"{name}.v", "build.log")
 
     runtime = kept_build("testbench-runtime", {"nothing.v": "module nothing; endmodule\n"}, depends, make_runtime)
-    return kept_build(f"testbench-{name}", {f"{name}.v": verilog}, depends, make_design)
+    return kept_build(f"testbench-{name}", {f"{name}.v": verilog} | cell_models(verilog), depends, make_design)
 
 
 def _keep_only(folder: Path, *patterns: str) -> None:

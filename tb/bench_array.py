@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from golden.formats import PACKINGS
 from golden.trits import unpack
-from rtl.array import ArrayConfig
+from rtl.array import ArrayConfig, MacArray
 from rtl.config import ARRAYS
 from sim.testbench import settings
 from tb.bits import from_words, to_words
@@ -41,13 +41,10 @@ class Sums(NamedTuple):
 
 
 class Model:
-    """The sums that a tile's chunks make, and when.
+    """The sums that a tile's chunks make, without their correction, and when."""
 
-    An array whose correction is ones' complement leaves out the number of -1 weights of each row.
-    """
-
-    def __init__(self, config: ArrayConfig, latency: int):
-        self._config, self._latency = config, latency
+    def __init__(self, config: ArrayConfig, array: type[MacArray]):
+        self._config, self._latency, self._correction = config, array.latency(config), array.correction
         self._sums = np.zeros(config.rows, np.int64)
 
     def __call__(self, chunk: Chunk) -> list[Sums]:
@@ -60,7 +57,8 @@ class Model:
         trits = unpack(packed, rows * columns, packing).reshape(rows, columns).astype(np.int64)
         if chunk.first:
             self._sums[:] = 0
-        self._sums += trits @ activations - (trits == -1).sum(axis=1)
+        corrections = self._correction.plus * (trits == 1) + self._correction.minus * (trits == -1)
+        self._sums += trits @ activations - corrections.sum(axis=1)
         if not chunk.last:
             return []
         modulus = 1 << self._config.accumulator_width
@@ -72,8 +70,9 @@ class ArrayBench:
 
     def __init__(self, dut: Any, rng: np.random.Generator):
         self.config = ArrayConfig(**settings()["config"])
-        self.latency = ARRAYS[settings()["array"]].latency(self.config)
-        self.scoreboard = Scoreboard("array", Model(self.config, self.latency))
+        array = ARRAYS[settings()["array"]]
+        self.latency = array.latency(self.config)
+        self.scoreboard = Scoreboard("array", Model(self.config, array))
         self._dut, self._rng = dut, rng
         cocotb.start_soon(self._watch())
 

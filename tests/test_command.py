@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
+from golden.formats import OFFSET_BINARY
 from golden.image import MemoryImage
 from golden.network import Layer, Network
 from tritium import app, main
@@ -60,6 +61,15 @@ def test_generate_leaves_verilog_image_and_waivers(checkpoint: str, tmp_path: Pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"tritium.v", "tritium.image", "tritium.vlt"}
     image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
     assert (image.geometry.rows, image.geometry.columns, image.geometry.lanes) == (2, 4, 2)
+
+
+def test_the_array_is_chosen_by_its_name(checkpoint: str, tmp_path: Path) -> None:
+    assert invoke("generate", checkpoint, "--fold", "2x4x2", "--array", "ecp5", "-o", str(tmp_path)).exit_code == 0
+    assert "CCU2C" in (tmp_path / "tritium.v").read_text()
+    assert MemoryImage.from_bytes((tmp_path / "tritium.image").read_bytes()).geometry.correction is OFFSET_BINARY
+    result = invoke("plan", checkpoint, "--fold", "2x4x2", "--array", "ecp5", "--json", str(tmp_path / "plan.json"))
+    assert result.exit_code == 0
+    assert json.loads((tmp_path / "plan.json").read_text())["array"] == "ecp5"
 
 
 def test_simulate_compares_and_writes_its_figures(checkpoint: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gen.assemble import assemble
 from gen.plan import Fold, plan_network
-from golden.formats import PACKINGS
+from golden.formats import OFFSET_BINARY, PACKINGS
 from golden.image import LayerProgram, MemoryImage
 from golden.network import Layer, Network
 
@@ -15,9 +15,9 @@ LAYER = Layer(np.array([[1, -1, 0], [0, 0, -1], [-1, -1, -1]], np.int8), 1.0, Tr
 SMALL = Fold(2, 2, 1)
 
 
-def image_of(*layers: Layer, fold: Fold = SMALL, packing: str = "2b") -> MemoryImage:
+def image_of(*layers: Layer, fold: Fold = SMALL, packing: str = "2b", array: str = "portable") -> MemoryImage:
     network = Network("tiny", layers)
-    return assemble(network, plan_network(network, fold, packing=packing).config)
+    return assemble(network, plan_network(network, fold, packing=packing, array=array).config)
 
 
 def test_a_layer_is_laid_out_tile_by_tile_and_chunk_by_chunk_padded_with_zeros() -> None:
@@ -45,6 +45,12 @@ def test_the_corrections_are_the_minus_ones_of_each_row_one_word_a_result_word()
     assert image_of(LAYER).corrections.tolist() == [[1], [1], [3]]
     assert image_of(LAYER, fold=Fold(2, 2, 2)).corrections.tolist() == [[1, 1], [3, 0]]
     assert image_of(LAYER, LAYER, fold=Fold(2, 2, 2)).corrections.tolist() == [[1, 1], [3, 0]] * 2
+
+
+def test_the_corrections_for_offset_binary_weigh_ones_of_either_sign() -> None:
+    image = image_of(LAYER, fold=Fold(2, 2, 2), array="ecp5")
+    assert image.geometry.correction is OFFSET_BINARY
+    assert image.corrections.tolist() == [[-128 - 127, -127], [3 * -127, 0]]
 
 
 def test_the_program_counts_from_zero_and_ends_with_the_final_layer() -> None:

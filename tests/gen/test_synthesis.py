@@ -16,6 +16,7 @@ from gen.area import estimate_area
 from gen.plan import MODULE, Fold, Plan, plan_network
 from gen.presets import PRESETS, load_network
 from golden.network import Layer, Network
+from sim.cells import cell_models
 from sim.toolchain import environment, verilator_root
 
 WAIVERS = Path(gen.__path__[0]) / "lint.vlt"
@@ -24,14 +25,15 @@ LATCHES_AND_MULTIPLIERS = (
 )  # fmt: skip
 
 
-def small_plan(fold: str, packing: str, input_type: str = "uint8") -> Plan:
+def small_plan(fold: str, packing: str, input_type: str = "uint8", array: str = "portable") -> Plan:
     random = np.random.default_rng(3)
     sizes = (40, 24, 10)
     layers = tuple(
         Layer(random.integers(-1, 2, (outputs, inputs)).astype(np.int8), 1.0, True)
         for inputs, outputs in pairwise(sizes)
     )
-    return plan_network(Network("small", layers, input_type), Fold.parse(fold), packing=packing)  # pyright: ignore[reportArgumentType]
+    network = Network("small", layers, input_type)  # pyright: ignore[reportArgumentType]
+    return plan_network(network, Fold.parse(fold), packing=packing, array=array)
 
 
 def preset_plan(name: str) -> Plan:
@@ -42,6 +44,7 @@ def preset_plan(name: str) -> Plan:
 PLANS: dict[str, Callable[[], Plan]] = {name: lambda name=name: preset_plan(name) for name in PRESETS} | {
     "one by one": lambda: small_plan("1x1x1", "2b"),
     "odd fold": lambda: small_plan("3x5x1", "3t5b", "int8"),
+    "array of carry cells": lambda: small_plan("3x5x1", "3t5b", array="ecp5"),
     "lanes as wide as the array": lambda: small_plan("8x4x4", "5t8b"),
 }
 
@@ -49,9 +52,14 @@ PLANS: dict[str, Callable[[], Plan]] = {name: lambda name=name: preset_plan(name
 @pytest.mark.parametrize("name", PLANS)
 def test_lint_finds_nothing_beyond_the_justified_waivers(name: str, tmp_path: Path) -> None:
     source = tmp_path / f"{MODULE}.v"
-    source.write_text(PLANS[name]().verilog())
+    verilog = PLANS[name]().verilog()
+    source.write_text(verilog)
+    libraries = []
+    for file, model in cell_models(verilog).items():
+        libraries += ["-v", tmp_path / file]
+        (tmp_path / file).write_text(model)
     command = [verilator_root() / "bin" / "verilator_bin", "--lint-only", "-Wall", "--top-module", MODULE]
-    done = subprocess.run([*command, WAIVERS, source], env=environment(), capture_output=True, text=True)
+    done = subprocess.run([*command, *libraries, WAIVERS, source], env=environment(), capture_output=True, text=True)
     assert (done.returncode, "%Warning" in done.stderr) == (0, False), done.stderr
 
 
@@ -85,9 +93,11 @@ def synthesise(verilog: str, family: str, folder: Path) -> dict[str, int]:
     return json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
 
 
-@pytest.mark.parametrize("family", ["ecp5", "ice40"])
-def test_synthesis_has_no_latches_and_no_multipliers_and_the_estimated_size(family: str, tmp_path: Path) -> None:
-    plan = small_plan("8x8x2", "3t5b")
+@pytest.mark.parametrize(("family", "array"), [("ecp5", "portable"), ("ice40", "portable"), ("ecp5", "ecp5")])
+def test_synthesis_has_no_latches_and_no_multipliers_and_the_estimated_size(
+    family: str, array: str, tmp_path: Path
+) -> None:
+    plan = small_plan("8x8x2", "3t5b", array=array)
     cells = synthesise(plan.verilog(), family, tmp_path)
     assert not set(cells) & set(LATCHES_AND_MULTIPLIERS)
     if family == "ecp5":

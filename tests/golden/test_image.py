@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from golden.errors import TritiumError
-from golden.formats import MEMORIES, PACKINGS, PROGRAM_FIELDS
+from golden.formats import CORRECTIONS, MEMORIES, OFFSET_BINARY, ONES_COMPLEMENT, PACKINGS, PROGRAM_FIELDS
 from golden.image import Geometry, LayerProgram, MemoryImage
 
 # One layer of 5 inputs and 2 outputs on an array of 2 rows and 3 columns with streams of 2 lanes.
@@ -53,7 +53,8 @@ def programs(**fixed: bool) -> st.SearchStrategy[LayerProgram]:
 @st.composite
 def images(draw: st.DrawFn) -> MemoryImage:
     rows, columns, lanes = (draw(st.integers(1, 6)) for _ in range(3))
-    geometry = Geometry(rows, columns, lanes, draw(st.sampled_from(list(PACKINGS.values()))))
+    packing, correction = (draw(st.sampled_from(list(table.values()))) for table in (PACKINGS, CORRECTIONS))
+    geometry = Geometry(rows, columns, lanes, packing, correction)
     layers = draw(st.lists(programs(final=False), max_size=3))
     integers = st.integers(-(2**31), 2**31 - 1)
     return MemoryImage(
@@ -68,6 +69,15 @@ def test_a_whole_image_byte_by_byte():
     assert IMAGE.to_bytes() == content(HEADER + PAYLOAD)
     assert len(IMAGE.to_bytes()) == 28 + 24
     assert_same(MemoryImage.from_bytes(content(HEADER + PAYLOAD)), IMAGE)
+
+
+@pytest.mark.parametrize(("correction", "code"), [(ONES_COMPLEMENT, 0), (OFFSET_BINARY, 1)])
+def test_the_header_says_what_the_corrections_are(correction, code):
+    assert CORRECTIONS[code] is correction
+    geometry = IMAGE.geometry._replace(correction=correction)
+    image = MemoryImage(geometry, IMAGE.program, IMAGE.corrections, IMAGE.weights)
+    assert image.to_bytes()[7] == code
+    assert_same(MemoryImage.from_bytes(image.to_bytes()), image)
 
 
 @pytest.mark.parametrize(

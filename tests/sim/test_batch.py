@@ -50,6 +50,12 @@ def test_vectors_follow_each_other_one_period_apart(plan: Plan, vectors: np.ndar
     assert run.periods == {plan.cycles.period}
 
 
+@pytest.mark.parametrize(("fold", "loaded"), [(Fold(6, 4, 2), True), (Fold(3, 9, 1), False)], ids=str)
+def test_the_ecp5_array_gives_the_same(plan: Plan, vectors: np.ndarray, fold: Fold, loaded: bool) -> None:
+    ecp5 = plan_network(plan.network, fold, packing="3t5b", array="ecp5")
+    check(ecp5, vectors, run_batch(ecp5, vectors, loaded=loaded))
+
+
 def fst_or_skip() -> None:
     try:
         trace_flags(Path("x.fst"))

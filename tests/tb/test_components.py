@@ -18,7 +18,9 @@ def test_decoder(packing, trits):
 
 
 @pytest.mark.parametrize("array", ARRAYS)
-@pytest.mark.parametrize("config", [ArrayConfig(3, 5, 23), ArrayConfig(1, 1, 2)], ids=["3x5", "1x1"])
+@pytest.mark.parametrize(
+    "config", [ArrayConfig(3, 5, 23), ArrayConfig(1, 1, 2), ArrayConfig(5, 11, 25)], ids=["3x5", "1x1", "5x11"]
+)
 def test_array(array, config):
     settings = {"array": array, "config": asdict(config)}
     run_testbench(ARRAYS[array](config), "array", asdict(config), module="tb.bench_array", settings=settings)

@@ -1,0 +1,13 @@
+"""Simulation models of the vendor cells that generated Verilog may contain."""
+
+import re
+from pathlib import Path
+
+_MODELS = {"CCU2C": "ecp5.v", "TRELLIS_FF": "ecp5.v"}
+"""The file with the model of each cell."""
+
+
+def cell_models(verilog: str) -> dict[str, str]:
+    """The models, file name to content, of the vendor cells that this Verilog instantiates."""
+    files = {file for cell, file in _MODELS.items() if re.search(rf"^\s*{cell} ", verilog, re.MULTILINE)}
+    return {file: Path(__file__).with_name(file).read_text() for file in sorted(files)}
