@@ -97,7 +97,7 @@ class MacArray(wiring.Component):
             }
         )
 
-    @staticmethod
-    def latency(config: ArrayConfig) -> int:
+    @classmethod
+    def latency(cls, config: ArrayConfig) -> int:
         """Cycles from the last chunk of a tile to `done`, at least 2."""
         raise NotImplementedError

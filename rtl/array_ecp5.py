@@ -27,8 +27,6 @@ class Ecp5Array(MacArray):
 
     SPAN = 4
     """Columns that are summed one after the other: more are smaller, but their weights wait in more registers."""
-    ADDS = 1
-    """Columns of a span that are added in one cycle."""
     CHAIN = 28
     """Half-cells of a carry chain, unless a single adder takes more."""
     GROUP = 4
@@ -39,7 +37,7 @@ class Ecp5Array(MacArray):
     @classmethod
     def steps(cls, config: ArrayConfig) -> int:
         """Registers along a span."""
-        return -(-min(config.columns, cls.SPAN) // cls.ADDS)
+        return min(config.columns, cls.SPAN)
 
     @classmethod
     def latency(cls, config: ArrayConfig) -> int:
@@ -74,8 +72,7 @@ class Ecp5Array(MacArray):
         # A span that is shorter than the others begins later, so that all end together.
         delays: dict[int, int] = {}
         for span in self._spans(self.config):
-            late = steps - -(-len(span) // self.ADDS)
-            delays |= {column: late + index // self.ADDS for index, column in enumerate(span)}
+            delays |= {column: steps - len(span) + index for index, column in enumerate(span)}
         activations, trits = [], []
         for column in columns:
             activation = Value.cast(self.activations[column])
@@ -109,8 +106,7 @@ class Ecp5Array(MacArray):
             for index, column in enumerate(span):
                 offset, trit = operands[column]
                 total = chains.add(total, offset, _width(index + 1), neg=trit[1], nz=trit[0])
-                if index % self.ADDS == self.ADDS - 1 or index == len(span) - 1:
-                    total = _registered(m, total, f"span_{row}_{number}_{index}")
+                total = _registered(m, total, f"span_{row}_{number}_{index}")
             sums.append((len(span), total))
         level = 0
         while len(sums) > 1:

@@ -18,8 +18,8 @@ class PortableArray(MacArray):
 
     correction = ONES_COMPLEMENT
 
-    @staticmethod
-    def latency(config: ArrayConfig) -> int:
+    @classmethod
+    def latency(cls, config: ArrayConfig) -> int:
         """Cycles from the last chunk of a tile to `done`."""
         return 2 + levels(config.columns)
 

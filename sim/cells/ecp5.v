@@ -1,4 +1,6 @@
 // ECP5 cells as they behave in the modes that the generated Verilog uses; no timing.
+// Parameters that choose a mode are here to be accepted, for there is only that one.
+/* verilator lint_off UNUSEDPARAM */
 
 // Two bits of a carry chain. Each half is a four-input table whose output is added to the carry; where that output is 0,
 // the carry sent on is a two-input table of A and B, the lowest four bits of INIT. INJECT1 must be "NO".
@@ -38,3 +40,4 @@ module TRELLIS_FF #(
     initial Q = 1'b0;
     always @(posedge CLK) Q <= DI;
 endmodule
+/* verilator lint_on UNUSEDPARAM */

@@ -53,8 +53,8 @@ def programs(**fixed: bool) -> st.SearchStrategy[LayerProgram]:
 @st.composite
 def images(draw: st.DrawFn) -> MemoryImage:
     rows, columns, lanes = (draw(st.integers(1, 6)) for _ in range(3))
-    packing, correction = (draw(st.sampled_from(list(table.values()))) for table in (PACKINGS, CORRECTIONS))
-    geometry = Geometry(rows, columns, lanes, packing, correction)
+    packing = draw(st.sampled_from(list(PACKINGS.values())))
+    geometry = Geometry(rows, columns, lanes, packing, draw(st.sampled_from(list(CORRECTIONS.values()))))
     layers = draw(st.lists(programs(final=False), max_size=3))
     integers = st.integers(-(2**31), 2**31 - 1)
     return MemoryImage(

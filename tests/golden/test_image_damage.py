@@ -93,7 +93,7 @@ def test_an_image_with_a_flipped_bit_and_the_right_crc_is_refused_or_read_as_it_
         (4, "00 01", "the image starts with b'TRIT', version 256; expected b'TRIT', 1"),
         (6, "00", "the image's header is not known: 54 52 49 54 01 00 00 00 02"),
         (6, "02", "the image's header is not known: 54 52 49 54 01 00 02 00 02"),
-        (7, "01", "the image's header is not known: 54 52 49 54 01 00 03 01 02"),
+        (7, "02", "the image's header is not known: 54 52 49 54 01 00 03 02 02"),
         (8, "00 00", "the image's header is not known: .* 03 00 00 00 03 00"),
         (10, "00 00", "the image's header is not known"),
         (12, "00 00", "the image's header is not known"),

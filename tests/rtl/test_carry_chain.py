@@ -1,4 +1,4 @@
-"""The carry chains, proved by Yosys for all inputs with the vendor library's cells, which the simulation model equals."""
+"""The carry chains, proved by Yosys for all inputs on the vendor's models of its cells; our model equals theirs."""
 
 import subprocess
 import sys
