@@ -60,8 +60,9 @@ class Ecp5Array(MacArray):
         for size in sizes:
             yield from (_width(count + 1) for count in range(size))
         while len(sizes) > 1:
-            sizes = [sum(sizes[index : index + 2]) for index in range(0, len(sizes), 2)]
-            yield from (_width(size) for size in sizes)
+            pairs = [sizes[index : index + 2] for index in range(0, len(sizes), 2)]
+            yield from (_width(sum(pair)) for pair in pairs if len(pair) > 1)
+            sizes = [sum(pair) for pair in pairs]
         yield config.accumulator_width
 
     def elaborate(self, platform) -> Module:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from gen.verilog import generate
 from rtl.array import ArrayConfig, MacArray
 from rtl.array_ecp5 import Ecp5Array
 from rtl.array_portable import PortableArray
@@ -140,6 +141,11 @@ def test_the_portable_latency_grows_with_the_tree(columns: int, latency: int) ->
 @pytest.mark.parametrize(("columns", "latency"), [(1, 3), (3, 5), (4, 6), (5, 7), (8, 7), (16, 8), (1024, 14)])
 def test_the_ecp5_latency_grows_with_a_span_and_then_with_the_tree(columns: int, latency: int) -> None:
     assert Ecp5Array.latency(ArrayConfig(1, columns, 1)) == latency
+
+
+@pytest.mark.parametrize("config", [ArrayConfig(1, 1, 1), ArrayConfig(2, 11, 784), ArrayConfig(5, 16, 65536)], ids=str)
+def test_the_ecp5_array_has_the_cells_that_are_counted_beforehand(config: ArrayConfig) -> None:
+    assert 2 * generate(Ecp5Array(config), "array", {}).count("CCU2C #") == Ecp5Array.half_cells(config)
 
 
 @pytest.mark.parametrize(("inputs", "width"), [(1, 8), (2, 9), (16, 12), (784, 18), (65536, 24)])
