@@ -13,10 +13,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from inspect import getsource
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen.builds import kept_build
+from gen.netlist import open_chain_ends
 from golden.errors import TritiumError
 
 
@@ -82,20 +84,24 @@ class Tools:
     versions: Mapping[str, str]
 
     def synthesise(self, part: Part, name: str, verilog: str) -> "Netlist":
-        """The netlist of a Verilog module called `name`."""
+        """The netlist of a Verilog module called `name`; on ECP5 with the ends of its carry chains open."""
         script = (
             f"read_verilog design.v; {part.synthesis} -top {name} -json netlist.json; "
             "tee -q -o statistics.json stat -json"
         )
         # Yosys prints nothing more once ABC has run unless its output goes to a file of its own.
         command = [self.yosys, "-q", "-l", "yosys.log", "-p", script]
-        folder = kept_build(
-            "bench",
-            f"{name}-{part.family}",
-            {"design.v": verilog},
-            [script, *self.versions.values()],
-            lambda folder, _: _run(command, folder),
-        )
+
+        def make(folder: Path, _: list[Path]) -> None:
+            _run(command, folder)
+            if part.family == "ecp5":
+                file = folder / "netlist.json"
+                netlist = json.loads(file.read_text())
+                open_chain_ends(netlist)
+                file.write_text(json.dumps(netlist))
+
+        depends = [script, getsource(open_chain_ends), *self.versions.values()]
+        folder = kept_build("bench", f"{name}-{part.family}", {"design.v": verilog}, depends, make)
         return Netlist(self, part, name, folder)
 
 
