@@ -83,7 +83,7 @@ def synthesise(verilog: str, family: str, folder: Path) -> dict[str, int]:
     (folder / "design.v").write_text(verilog)
     # Latches and multipliers are looked for twice: before mapping can hide them, and among the mapped cells.
     script = (
-        f"read_verilog -lib +/ecp5/cells_sim.v; read_verilog design.v; hierarchy -check -top {MODULE}; proc; "
+        f"read_verilog -lib +/{family}/cells_sim.v; read_verilog design.v; hierarchy -check -top {MODULE}; proc; "
         "check -assert; select -assert-none "
         + " ".join(f"t:{cell}" for cell in LATCHES_AND_MULTIPLIERS)
         + f"; synth_{family} -top {MODULE}; tee -q -o stat.json stat -json"
