@@ -8,6 +8,7 @@ from golden.formats import OFFSET_BINARY
 from rtl.array import ArrayConfig, MacArray
 from rtl.carry_chain import CarryChains, chain_lengths
 from rtl.layouts import levels
+from rtl.pipeline import delayed, registered
 
 _ONE = Const(1, 1)
 
@@ -78,16 +79,16 @@ class Ecp5Array(MacArray):
         for column in columns:
             activation = Value.cast(self.activations[column])
             offset = Cat(activation[:7], ~activation[7])
-            activations.append(_delayed(m, offset, delays[column], f"u_{column}"))
+            activations.append(delayed(m, offset, delays[column], f"u_{column}", reset_less=True))
             weights = Cat(Value.cast(self.weights[row][column]) for row in rows)
-            trits.append(_delayed(m, weights, delays[column] + 1, f"w_{column}"))
+            trits.append(delayed(m, weights, delays[column] + 1, f"w_{column}", reset_less=True))
         valid, first, last = self.valid, self.first, self.last
         for stage in range(self.latency(self.config) - 2):
             valid, first, last = (
-                _registered(m, value, f"{name}_{stage}", reset_less=False)
+                registered(m, value, f"{name}_{stage}")
                 for name, value in (("valid", valid), ("first", first), ("last", last))
             )
-        done = _registered(m, valid & last, "done_next", reset_less=False)
+        done = registered(m, valid & last, "done_next")
         m.d.sync += self.done.eq(done)
         for group in range(0, len(rows), self.GROUP):
             copies = [_copy(m, activation, f"u_{column}_rows_{group}") for column, activation in enumerate(activations)]
@@ -107,7 +108,7 @@ class Ecp5Array(MacArray):
             for index, column in enumerate(span):
                 offset, trit = operands[column]
                 total = chains.add(total, offset, _width(index + 1), neg=trit[1], nz=trit[0])
-                total = _registered(m, total, f"span_{row}_{number}_{index}")
+                total = registered(m, total, f"span_{row}_{number}_{index}", reset_less=True)
             sums.append((len(span), total))
         level = 0
         while len(sums) > 1:
@@ -118,7 +119,7 @@ class Ecp5Array(MacArray):
                 if len(pair) > 1:
                     size += pair[1][0]
                     total = chains.add(total, pair[1][1], _width(size), nz=_ONE)
-                sums.append((size, _registered(m, total, f"tree_{row}_{level}_{index}")))
+                sums.append((size, registered(m, total, f"tree_{row}_{level}_{index}", reset_less=True)))
             level += 1
         accumulator = Value.cast(self.sums[row])
         total = chains.add(sums[0][1], accumulator, len(accumulator), nz=accumulate)
@@ -130,12 +131,6 @@ class Ecp5Array(MacArray):
 def _width(columns: int) -> int:
     """Bits of the sum of so many columns."""
     return (255 * columns).bit_length()
-
-
-def _registered(m: Module, value: Value, name: str, *, reset_less: bool = True) -> Signal:
-    register = Signal(len(value), name=name, reset_less=reset_less)
-    m.d.sync += register.eq(value)
-    return register
 
 
 def _copy(m: Module, value: Value, name: str) -> Value:
@@ -155,10 +150,3 @@ def _copy(m: Module, value: Value, name: str) -> Value:
             o_Q=copy[bit],
         )
     return copy
-
-
-def _delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """`value`, some cycles later."""
-    for stage in range(cycles):
-        value = _registered(m, value, f"{name}_{stage}")
-    return value

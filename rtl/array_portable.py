@@ -5,6 +5,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from golden.formats import ONES_COMPLEMENT
 from rtl.array import ArrayConfig, MacArray
 from rtl.layouts import levels
+from rtl.pipeline import registered
 
 
 class PortableArray(MacArray):
@@ -29,7 +30,7 @@ class PortableArray(MacArray):
         valid, first, last = self.valid, self.first, self.last
         for stage in range(1 + levels(self.config.columns)):
             valid, first, last = (
-                _registered(m, value, f"{name}_{stage}")
+                registered(m, value, f"{name}_{stage}")
                 for name, value in (("valid", valid), ("first", first), ("last", last))
             )
         m.d.sync += self.done.eq(valid & last)
@@ -52,14 +53,8 @@ class PortableArray(MacArray):
         while len(sums) > 1:
             pairs = [sums[i : i + 2] for i in range(0, len(sums), 2)]
             sums = [
-                _registered(m, sum(pair[1:], pair[0]), f"sum_{row}_{level}_{i}", reset_less=True)
+                registered(m, sum(pair[1:], pair[0]), f"sum_{row}_{level}_{i}", reset_less=True)
                 for i, pair in enumerate(pairs)
             ]
             level += 1
         return sums[0]
-
-
-def _registered(m: Module, value: Value, name: str, *, reset_less: bool = False) -> Signal:
-    register = Signal(value.shape(), name=name, reset_less=reset_less)
-    m.d.sync += register.eq(value)
-    return register

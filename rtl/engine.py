@@ -14,6 +14,7 @@ from rtl.decoder import TritDecoder
 from rtl.drain import Drain
 from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
+from rtl.pipeline import delayed
 from rtl.quantizer import Quantizer
 from rtl.sequencer import Sequencer
 
@@ -102,7 +103,7 @@ class Engine(wiring.Component):
             array.activations.eq(buffer.chunk),
             Value.cast(array.weights).eq(Value.cast(decoder.o)),
             Cat(array.valid, array.first, array.last).eq(
-                _delayed(m, Cat(sequencer.issue, sequencer.first, sequencer.last), "chunk", self.LATENCY_MEMORY)
+                delayed(m, Cat(sequencer.issue, sequencer.first, sequencer.last), self.LATENCY_MEMORY, "chunk")
             ),
         ]
 
@@ -110,7 +111,7 @@ class Engine(wiring.Component):
         ahead = self.LATENCY_MEMORY + config.array_latency - 1
         tile = Cat(sequencer.issue & sequencer.last, sequencer.tile)
         m.d.comb += [
-            Cat(drain.start, drain.tile).eq(_delayed(m, tile, "tile", ahead)),
+            Cat(drain.start, drain.tile).eq(delayed(m, tile, ahead, "tile")),
             drain.sums.eq(array.sums),
         ]
 
@@ -177,12 +178,3 @@ class Engine(wiring.Component):
         if self.config.writable:
             m.d.comb += self.load.ready.eq(sequencer.idle)
         m.d.comb += sequencer.restart.eq(self.load.valid & self.load.ready)
-
-
-def _delayed(m: Module, value: Value, name: str, cycles: int) -> Value:
-    """`value`, some cycles later."""
-    for stage in range(cycles):
-        register = Signal(len(value), name=f"{name}_{stage}")
-        m.d.sync += register.eq(value)
-        value = register
-    return value
