@@ -7,6 +7,7 @@ from statistics import median
 from amaranth.lib import wiring
 
 from gen.bench_harness import Harness, PackedArray, RegisteredDecoder
+from gen.devices import check_array
 from gen.tools import Netlist, Part, Tools, find_tools
 from gen.verilog import generate
 from golden.errors import TritiumError
@@ -150,6 +151,7 @@ def bench_array(
     _check(seeds, packing)
     if array not in ARRAYS:
         raise TritiumError(f"array is {array!r}; it is one of {', '.join(ARRAYS)}")
+    check_array(array, part.family)
     tools = find_tools(part.family)
     parameters: dict[str, object] = {
         "array": array,

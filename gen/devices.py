@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from golden.errors import TritiumError
+from rtl.config import ARRAYS
 
 
 class Device(NamedTuple):
@@ -52,3 +53,10 @@ def device_named(name: str) -> Device:
     if name not in DEVICES:
         raise TritiumError(f"device {name!r} is not known; the devices are {', '.join(DEVICES)}")
     return DEVICES[name]
+
+
+def check_array(array: str, family: str) -> None:
+    """Raise if an implementation of the array is made of another family's cells."""
+    needed = ARRAYS[array].family if array in ARRAYS else None
+    if needed not in (None, family):
+        raise TritiumError(f"array {array} is made of {needed} cells; the device is of family {family}")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
-from gen.devices import Device
+from gen.devices import Device, check_array
 from gen.plan import Fold, Plan, plan_network
 from golden.errors import TritiumError
 from golden.network import Network
@@ -23,6 +23,7 @@ def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "
         If none fits; it names what the smallest engine would need.
 
     """
+    check_array(array, device.family)
     budget = int(device.lut4 * _FILL)
     best: tuple[int, int, Plan] | None = None
     smallest: tuple[int, int] | None = None

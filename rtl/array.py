@@ -74,6 +74,8 @@ class MacArray(wiring.Component):
 
     correction: ClassVar[Correction]
     """What the sums lack."""
+    family: ClassVar[str | None] = None
+    """The device family whose cells it is made of; None: any will do."""
 
     valid: Signal
     first: Signal

@@ -34,6 +34,7 @@ class Ecp5Array(MacArray):
     """Rows that share a copy of the activation and control registers."""
 
     correction = OFFSET_BINARY
+    family = "ecp5"
 
     @classmethod
     def steps(cls, config: ArrayConfig) -> int:

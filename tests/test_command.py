@@ -92,6 +92,8 @@ def test_simulate_compares_and_writes_its_figures(checkpoint: str, tmp_path: Pat
         (("plan", "MODEL", "--fold", "0x4x1"), "rows is 0; it must be an integer from 1 to 1024"),
         (("plan", "MODEL", "--packing", "7b"), "packing is '7b'; it is one of 2b, 3t5b, 5t8b"),
         (("plan", "MODEL", "--device", "ice41"), "device 'ice41' is not known"),
+        (("plan", "MODEL", "--device", "ice40-hx8k", "--array", "ecp5"), "ecp5 cells; the device is of family ice40"),
+        (("bench", "array", "--family", "ice40", "--array", "ecp5"), "ecp5 cells; the device is of family ice40"),
         (("plan", "MODEL", "--device", "ecp5-85f", "--fold", "4x4x1"), "one of them decides"),
         (
             ("generate", "MODEL", "--fold", "2000x4x1", "-o", "OUT"),
