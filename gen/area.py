@@ -53,9 +53,9 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     quantiser = config.quantizer.width * (23 * lanes + 10)
     memories = [(config.depths[name], sum(config.transfers[name])) for name in MEMORIES]
     memories += [
-        (config.quantizer.depth, lanes * config.quantizer.width),
-        (config.buffer.depth, columns * 8),
-        (config.result_words, lanes * width + 1),
+        (sum(config.quantizer.depths), lanes * config.quantizer.width),
+        (sum(config.buffer.depths), columns * 8),
+        (config.vectors * config.result_words, lanes * width + 1),
     ]
     block_ram = FAMILIES[family]
     return Area(

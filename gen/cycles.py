@@ -1,41 +1,75 @@
-"""The exact number of cycles that an engine takes, composed of its parts' stated latencies."""
+"""The exact number of cycles that a network takes on an engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
+from gen.timeline import Times, follow
 from golden.network import Layer
 from rtl.activation_buffer import ActivationBuffer
 from rtl.config import EngineConfig
-from rtl.drain import Drain
-from rtl.engine import Engine
-from rtl.sequencer import Sequencer
+
+_STEADY = 24
+"""Vectors after which an engine has settled, and as many again that show its rhythm."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cycles:
-    """Cycles of a network on an engine, with inputs always offered and results always taken.
+    """Cycles of a network on an engine, with results always taken.
 
     Parameters
     ----------
-    latency
-        From a vector's first input word to its last result word, both included.
-    period
-        Between the last result words of consecutive vectors; from the second on, between their first input words too.
-    array
-        Cycles of a vector in which the array works: Σ ceil(O/R)·ceil(I/C).
-    useful
-        Multiplications of a vector over those that the array could do in `array` cycles.
+    config
+        The engine.
+    layers
+        The network's layers.
 
     """
 
-    latency: int
-    period: int
-    array: int
-    useful: float
+    config: EngineConfig
+    layers: Sequence[Layer]
+
+    @cached_property
+    def latency(self) -> int:
+        """Of a vector alone: from its first input word to its last result word, both included."""
+        (alone,) = follow(self.config, self.layers, 1)
+        return alone.left + 1
+
+    @property
+    def compute(self) -> int:
+        """Of a vector alone: from its first chunk at the array to its last result word, fill and drain included."""
+        words = -(-self.layers[0].inputs // self.config.lanes)
+        first_chunk = min(self.config.columns // self.config.lanes, words)
+        return self.latency - (words - 1 + self.config.quantizer.latency + first_chunk - 1 + ActivationBuffer.FILL)
+
+    @cached_property
+    def array(self) -> int:
+        """Cycles of a vector in which the array works: Σ ceil(O/R)·ceil(I/C)."""
+        rows, columns = self.config.rows, self.config.columns
+        return sum(-(-layer.outputs // rows) * -(-layer.inputs // columns) for layer in self.layers)
+
+    @cached_property
+    def period(self) -> float:
+        """Between the results of consecutive vectors, inputs always offered: the mean, once it repeats itself."""
+        left = [times.left for times in self.times(2 * _STEADY)][_STEADY // 2 : -_STEADY // 2]
+        apart = [after - before for before, after in pairwise(left)]
+        for count in range(1, len(apart) // 2):
+            if apart[count:] == apart[:-count]:
+                return sum(apart[:count]) / count
+        return sum(apart) / len(apart)
+
+    def times(self, vectors: int) -> list[Times]:
+        """When each of so many vectors enters and leaves, inputs always offered; the first enters in cycle 0."""
+        return follow(self.config, self.layers, vectors)
+
+    def alone(self, vectors: int) -> list[Times]:
+        """The same, each vector offered once the one before has left."""
+        return [Times(index * self.latency, (index + 1) * self.latency - 1) for index in range(vectors)]
 
     def total(self, vectors: int) -> int:
-        """From the first input word of the first vector to the last result word of the last, both included."""
-        return self.latency + (vectors - 1) * self.period
+        """From the first input word of the first of so many vectors to the last result word of the last."""
+        return self.times(vectors)[-1].left + 1
 
     @property
     def busy(self) -> float:
@@ -47,48 +81,7 @@ class Cycles:
         """Multiplications done over those the array could do in all cycles."""
         return self.useful * self.busy
 
-
-def predict(config: EngineConfig, layers: Sequence[Layer]) -> Cycles:
-    """Follow two vectors through the engine tile by tile; all further ones repeat the second."""
-    first = _vector(config, layers, start=0, tile=-(1 << 40), free=-(1 << 40))
-    start = first.tile + 1 + Sequencer.FETCH
-    second = _vector(config, layers, start, first.tile, first.free)
-    shape = [(-(-layer.outputs // config.rows), -(-layer.inputs // config.columns)) for layer in layers]
-    array = sum(tiles * chunks for tiles, chunks in shape)
-    useful = sum(layer.weights.size for layer in layers) / (array * config.rows * config.columns)
-    return Cycles(first.end + 1, second.end - first.end, array, useful)
-
-
-@dataclass(frozen=True)
-class _Vector:
-    """The cycles in which a vector's last tile started its last chunk, its last result left, and the way was free."""
-
-    tile: int
-    end: int
-
     @property
-    def free(self) -> int:
-        return self.end + 1
-
-
-def _vector(config: EngineConfig, layers: Sequence[Layer], start: int, tile: int, free: int) -> _Vector:
-    """One vector whose first input word enters at `start`; `tile` and `free` are those of the vector before."""
-    to_drain = Engine.LATENCY_MEMORY + config.array_latency - 1 + Drain.LATENCY
-    words_a_chunk = config.columns // config.lanes
-    entered = start + _ceil(layers[0].inputs, config.lanes) - 1
-    for index, layer in enumerate(layers):
-        words, chunks = _ceil(layer.inputs, config.lanes), _ceil(layer.inputs, config.columns)
-        readable = entered + config.quantizer.latency + ActivationBuffer.FILL
-        begun = readable + min(words_a_chunk, words) - 1
-        if index == len(layers) - 1:
-            begun = max(begun, free)
-        tile = max(readable + words - 1, begun + chunks - 1, tile + config.drain.interval)
-        tiles = _ceil(layer.outputs, config.rows)
-        tile += (tiles - 1) * max(chunks, config.drain.interval)
-        last_words = _ceil(layer.outputs - (tiles - 1) * config.rows, config.lanes)
-        entered = tile + to_drain + last_words - 1
-    return _Vector(tile, entered + Engine.LATENCY_RESULT)
-
-
-def _ceil(count: int, size: int) -> int:
-    return -(-count // size)
+    def useful(self) -> float:
+        """Multiplications of a vector over those that the array could do in `array` cycles."""
+        return sum(layer.weights.size for layer in self.layers) / (self.array * self.config.rows * self.config.columns)

@@ -14,7 +14,7 @@ _FILL = 0.85
 """Share of a device's LUT4 that is planned for: beyond it, routing fails or timing suffers."""
 
 
-def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "portable") -> Plan:
+def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "portable", vectors: int = 2) -> Plan:
     """The plan with the shortest period, and of those the least logic, whose estimate fits the device.
 
     Raises
@@ -25,18 +25,20 @@ def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "
     """
     check_array(array, device.family)
     budget = int(device.lut4 * _FILL)
-    best: tuple[int, int, Plan] | None = None
+    best: tuple[float, int, Plan] | None = None
     smallest: tuple[int, int] | None = None
     for rows, columns, lanes in product(_SIZES, _SIZES, _LANES):
         if rows % lanes or columns % lanes:
             continue
-        plan = replace(
-            plan_network(network, Fold(rows, columns, lanes), packing=packing, array=array), family=device.family
-        )
+        fold = Fold(rows, columns, lanes)
+        plan = replace(plan_network(network, fold, packing=packing, array=array, vectors=vectors), family=device.family)
         area = plan.area
         need = (area.block_rams, area.lut4)
         smallest = min(smallest or need, need)
         if area.lut4 > budget or area.block_rams > device.block_rams:
+            continue
+        # No period is shorter than the array's own cycles, which are cheaper to know.
+        if best is not None and plan.cycles.array > best[0]:
             continue
         if best is None or (plan.cycles.period, area.lut4) < best[:2]:
             best = (plan.cycles.period, area.lut4, plan)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gen.area import Area, estimate_area
 from gen.assemble import assemble
-from gen.cycles import Cycles, predict
+from gen.cycles import Cycles
 from gen.verilog import generate
 from golden.errors import TritiumError
 from golden.formats import MEMORIES
@@ -60,7 +60,8 @@ class Plan:
     def __post_init__(self) -> None:
         config, layers = self.config, self.network.layers
         needs = {
-            "max_inputs": max(layer.inputs for layer in layers),
+            "max_inputs": layers[0].inputs,
+            "max_hidden": _longest_hidden(self.network),
             "max_outputs": layers[-1].outputs,
             "layers": len(layers),
             "weight_words": sum(_weight_words(self.network, config.rows, config.columns)),
@@ -76,7 +77,7 @@ class Plan:
     @cached_property
     def cycles(self) -> Cycles:
         """Predicted cycles; simulation agrees exactly."""
-        return predict(self.config, self.network.layers)
+        return Cycles(self.config, self.network.layers)
 
     @cached_property
     def image(self) -> MemoryImage:
@@ -110,12 +111,14 @@ class Plan:
             "fold": str(self.fold),
             "packing": config.packing,
             "array": config.array,
+            "vectors": config.vectors,
             "accumulator_bits": config.accumulator_width,
             "layers": [
                 {"outputs": layer.outputs, "inputs": layer.inputs, "tiles": tiles, "chunks": chunks}
                 for layer, (tiles, chunks) in zip(self.network.layers, self.tiling, strict=True)
             ],
             "cycles_latency": cycles.latency,
+            "cycles_compute": cycles.compute,
             "cycles_period": cycles.period,
             "cycles_array": cycles.array,
             "array_busy": cycles.busy,
@@ -145,36 +148,49 @@ class Plan:
             "network": self.network.name if initialised else "none, loaded at run time",
             "array": f"{config.array}, {config.rows} rows x {config.columns} columns",
             "lanes": config.lanes,
+            "vectors in flight": config.vectors,
             "packing": config.packing,
             "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
             "output": f"{config.lanes} x int{config.accumulator_width} a word, up to {config.max_outputs} values",
             "memories": ", ".join(
                 f"{name} {config.depths[name]} x {sum(config.transfers[name])} bits" for name in MEMORIES
             ),
-            "cycles": f"{self.cycles.latency} latency, {self.cycles.period} period",
+            "cycles": f"{self.cycles.latency} for a vector alone, {self.cycles.period:.10g} a vector in steady state",
         }
         return generate(self.engine(initialised=initialised), MODULE, parameters)
 
 
 def plan_network(
-    network: Network, fold: Fold, *, packing: str = "2b", array: str = "portable", writable: bool = True
+    network: Network,
+    fold: Fold,
+    *,
+    packing: str = "2b",
+    array: str = "portable",
+    vectors: int = 2,
+    writable: bool = True,
 ) -> Plan:
     """The smallest engine of a fold that runs the network."""
     config = EngineConfig(
         rows=fold.rows,
         columns=fold.columns,
         lanes=fold.lanes,
-        max_inputs=max(layer.inputs for layer in network.layers),
+        max_inputs=network.layers[0].inputs,
+        max_hidden=_longest_hidden(network),
         max_outputs=network.layers[-1].outputs,
         layers=len(network.layers),
         weight_words=sum(_weight_words(network, max(fold.rows, 1), max(fold.columns, 1))),
         correction_words=sum(_correction_words(network, max(fold.lanes, 1))),
         packing=packing,
         array=array,
+        vectors=vectors,
         input_signed=network.input_type == "int8",
         writable=writable,
     )
     return Plan(network, config)
+
+
+def _longest_hidden(network: Network) -> int:
+    return max((layer.inputs for layer in network.layers[1:]), default=1)
 
 
 def _weight_words(network: Network, rows: int, columns: int) -> list[int]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from amaranth.hdl import Shape, signed, unsigned
+
 from golden.errors import TritiumError
 from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, Correction
 from rtl.activation_buffer import BufferConfig
@@ -29,16 +31,17 @@ class EngineConfig:
         C, inputs a chunk, 1 to 1024.
     lanes
         Values a cycle of input, drain, quantiser and output; divides `rows` and `columns`.
-    max_inputs
-        Longest input vector of a layer, 1 to 65536; it sets the accumulators' width.
-    max_outputs
-        Longest output vector of a network's last layer, 1 to 65536.
+    max_inputs, max_hidden, max_outputs
+        Longest input vector of a network, vector between two of its layers (1 if there is none), and output vector,
+        1 to 65536. The first two set the accumulators' width.
     layers, weight_words, correction_words
         Depths of the memories that hold the image.
     packing
         How weights are stored, one of `golden.formats.PACKINGS`.
     array
         Implementation of the array, one of `ARRAYS`.
+    vectors
+        Vectors in flight, 1 or 2: with 2, one's layers run while the other's activations are quantised.
     input_signed
         Whether inputs are int8 (True) or uint8 (False).
     writable
@@ -50,12 +53,14 @@ class EngineConfig:
     columns: int
     lanes: int
     max_inputs: int
+    max_hidden: int
     max_outputs: int
     layers: int
     weight_words: int
     correction_words: int
     packing: str = "2b"
     array: str = "portable"
+    vectors: int = 2
     input_signed: bool = False
     writable: bool = True
 
@@ -68,7 +73,8 @@ class EngineConfig:
         check_range("engine", "lanes", self.lanes, 1, min(self.rows, self.columns))
         check_multiple("engine", "rows", self.rows, "lanes", self.lanes)
         check_multiple("engine", "columns", self.columns, "lanes", self.lanes)
-        for name in ("max_inputs", "max_outputs"):
+        check_range("engine", "vectors", self.vectors, 1, 2)
+        for name in ("max_inputs", "max_hidden", "max_outputs"):
             check_range("engine", name, getattr(self, name), 1, 65536)
         check_range("engine", "layers", self.layers, 1, 1024)
         for name in ("weight_words", "correction_words"):
@@ -77,7 +83,7 @@ class EngineConfig:
     @property
     def array_config(self) -> ArrayConfig:
         """The array."""
-        return ArrayConfig(self.rows, self.columns, self.max_inputs)
+        return ArrayConfig(self.rows, self.columns, max(self.max_inputs, self.max_hidden))
 
     @property
     def array_latency(self) -> int:
@@ -100,20 +106,32 @@ class EngineConfig:
         return DrainConfig(self.rows, self.lanes, self.accumulator_width)
 
     @property
+    def element(self) -> Shape:
+        """An input value."""
+        return signed(8) if self.input_signed else unsigned(8)
+
+    @property
+    def input_words(self) -> int:
+        """Stream words of the longest input."""
+        return -(-self.max_inputs // self.lanes)
+
+    @property
     def quantizer(self) -> QuantizerConfig:
-        """The quantiser: wide enough for accumulators and for inputs, deep enough for the longest vector."""
+        """The quantiser, with a channel for the layers of each vector in flight and one for inputs."""
         # Nine bits hold the magnitude of every input, 255 and -128 included.
         width = max(self.accumulator_width, 9)
-        return QuantizerConfig(self.lanes, width, -(-self.max_inputs // self.lanes))
+        hidden_words = -(-self.max_hidden // self.lanes)
+        return QuantizerConfig(self.lanes, width, (*[hidden_words] * self.vectors, self.input_words))
 
     @property
     def buffer(self) -> BufferConfig:
-        """The activation buffer."""
-        return BufferConfig(self.columns, self.lanes, -(-self.max_inputs // self.columns))
+        """The activation buffer, with two regions for each vector in flight: results of its layers, and inputs."""
+        depths = [-(-longest // self.columns) for longest in (self.max_hidden, self.max_inputs)]
+        return BufferConfig(self.columns, self.lanes, (*depths[:1] * self.vectors, *depths[1:] * self.vectors))
 
     @property
     def result_words(self) -> int:
-        """Words of the longest result."""
+        """Stream words of the longest result."""
         return -(-self.max_outputs // self.lanes)
 
     @cached_property

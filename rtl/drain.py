@@ -45,9 +45,10 @@ class DrainConfig:
         """What the drain must know of a tile.
 
         ``last_word``: index of its last word; ``relu``: whether negative results become zero; ``final``: whether the
-        results leave the engine; ``end``: whether the tile is the layer's last.
+        results leave the engine; ``end``: whether the tile is the layer's last; ``vector``: which of the vectors in
+        flight it belongs to.
         """
-        return data.StructLayout({"last_word": indices(self.interval), "relu": 1, "final": 1, "end": 1})
+        return data.StructLayout({"last_word": indices(self.interval), "relu": 1, "final": 1, "end": 1, "vector": 1})
 
 
 class Drain(wiring.Component):
@@ -69,14 +70,16 @@ class Drain(wiring.Component):
     sums
         In, ArrayLayout(signed(width), rows): valid in the cycle after `start`.
     next_correction
-        Out, 1: move on to the next word of corrections.
+        Out, 1: move on to the next word of corrections of the vector `source`.
     rewind
         Out, 1: with `next_correction`, the word was the network's last; the next one is the first.
+    source
+        Out, 1: with `next_correction`, the vector.
     corrections
         In, ArrayLayout(signed(width), lanes): two cycles after the address that holds in the cycle of its
         `next_correction`.
-    result
-        Out, 1: the word on `o` is a result of the network; otherwise it is the next layer's input.
+    result, vector
+        Out, 1: the word on `o` is a result of the network, otherwise it is the next layer's input; its vector.
     o
         Out, stream of `words` (signed(width), lanes): always taken. ``last`` marks the layer's last word.
 
@@ -91,8 +94,10 @@ class Drain(wiring.Component):
     sums: data.View
     next_correction: Signal
     rewind: Signal
+    source: Signal
     corrections: data.View
     result: Signal
+    vector: Signal
     o: stream.Interface
 
     def __init__(self, config: DrainConfig):
@@ -105,8 +110,10 @@ class Drain(wiring.Component):
                 "sums": In(data.ArrayLayout(signed(config.width), config.rows)),
                 "next_correction": Out(1),
                 "rewind": Out(1),
+                "source": Out(1),
                 "corrections": In(lanes),
                 "result": Out(1),
+                "vector": Out(1),
                 "o": Out(stream.Signature(words(signed(config.width), config.lanes), always_ready=True)),
             }
         )
@@ -115,15 +122,21 @@ class Drain(wiring.Component):
         """A shift register of sums, one step behind the addresses of the corrections."""
         m = Module()
         interval, lanes, width = self.config.interval, self.config.lanes, self.config.width
-        tile, left, running = Signal(self.config.tile), Signal(indices(interval)), Signal()
-        last = Signal()
-        m.d.comb += self.next_correction.eq(self.start | running)
-        with m.If(self.start):
-            m.d.comb += [last.eq(self.tile.last_word == 0), self.rewind.eq(last & self.tile.final & self.tile.end)]
-            m.d.sync += [tile.eq(self.tile), left.eq(self.tile.last_word), running.eq(~last)]
-        with m.Elif(running):
-            m.d.comb += [last.eq(left == 1), self.rewind.eq(last & tile.final & tile.end)]
-            m.d.sync += [left.eq(left - 1), running.eq(~last)]
+        held, left, running = Signal(self.config.tile), Signal(indices(interval)), Signal()
+        tile, last = Signal(self.config.tile), Signal()
+        m.d.comb += [
+            tile.eq(Mux(self.start, self.tile, held)),
+            last.eq(Mux(self.start, self.tile.last_word == 0, left == 1)),
+            self.next_correction.eq(self.start | running),
+            self.rewind.eq(last & tile.final & tile.end),
+            self.source.eq(tile.vector),
+        ]
+        with m.If(self.next_correction):
+            m.d.sync += [
+                held.eq(tile),
+                left.eq(Mux(self.start, self.tile.last_word, left - 1)),
+                running.eq(~last),
+            ]
 
         # One cycle later the sums are captured or shifted, and a word of them stands beside its correction.
         capture, shown, final_word = Signal(), Signal(), Signal()
@@ -134,12 +147,13 @@ class Drain(wiring.Component):
         taken, taken_last = Signal(), Signal()
         m.d.sync += [taken.eq(self.next_correction), taken_last.eq(last)]
         m.d.sync += [shown.eq(taken), final_word.eq(taken_last)]
-        m.d.sync += shown_tile.eq(tile)
+        m.d.sync += shown_tile.eq(held)
 
         m.d.sync += [
             self.o.valid.eq(shown),
             self.o.payload.last.eq(final_word & shown_tile.end),
             self.result.eq(shown_tile.final),
+            self.vector.eq(shown_tile.vector),
         ]
         for lane in range(lanes):
             corrected = Signal(signed(width), name=f"corrected_{lane}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -12,6 +12,7 @@ from rtl.activation_buffer import ActivationBuffer
 from rtl.config import ARRAYS, EngineConfig
 from rtl.decoder import TritDecoder
 from rtl.drain import Drain
+from rtl.intake import Intake
 from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
 from rtl.pipeline import delayed
@@ -39,10 +40,10 @@ class Engine(wiring.Component):
         marked; lanes beyond the last layer's outputs are 0.
     load
         In, stream of `LOAD`: the memory image; ready while no vector is in the engine (never if not writable);
-        no input enters in the cycle of a transfer and for the next `Sequencer.FETCH`.
+        no input enters in the cycle of a transfer and for the next ``Sequencer.FETCH - 1``.
 
     Every cycle of a run is known beforehand: `gen.cycles` composes it from the parts' latencies. `o` may stall as long
-    as it likes: the next vector's last layer then waits.
+    as it likes: further vectors' last layers then wait.
 
     """
 
@@ -63,10 +64,9 @@ class Engine(wiring.Component):
             )
             for name in MEMORIES
         }
-        element = signed(8) if config.input_signed else unsigned(8)
         super().__init__(
             {
-                "i": In(stream.Signature(data.ArrayLayout(element, config.lanes))),
+                "i": In(stream.Signature(data.ArrayLayout(config.element, config.lanes))),
                 "o": Out(stream.Signature(words(signed(config.accumulator_width), config.lanes))),
                 "load": In(stream.Signature(LOAD)),
             }
@@ -77,12 +77,19 @@ class Engine(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.sequencer = sequencer = Sequencer(
+            vectors=config.vectors,
             layers=config.layers,
-            input_words=config.quantizer.depth,
-            chunks=config.buffer.depth,
-            tiles=-(-max(config.max_inputs, config.max_outputs) // config.rows),
+            input_words=config.input_words,
+            tiles=-(-max(config.max_hidden, config.max_outputs) // config.rows),
             weight_words=config.weight_words,
+            buffer=config.buffer,
             drain=config.drain,
+        )
+        m.submodules.intake = intake = Intake(
+            vectors=config.vectors,
+            element=config.element,
+            input_words=config.input_words,
+            quantizer=config.quantizer,
         )
         m.submodules.quantizer = quantizer = Quantizer(config.quantizer)
         m.submodules.buffer = buffer = ActivationBuffer(config.buffer)
@@ -91,15 +98,43 @@ class Engine(wiring.Component):
         m.submodules.drain = drain = Drain(config.drain)
         # The queue counts its output register, which a burst of words does not find free at once.
         m.submodules.results = results = SyncFIFOBuffered(
-            width=self.o.payload.shape().size, depth=config.result_words + 1
+            width=self.o.payload.shape().size, depth=config.vectors * config.result_words + 1
         )
         self._memories(m, sequencer, drain, decoder)
 
+        # Vectors into the quantiser: the network's inputs, and each layer's results; from there into the buffer.
+        wiring.connect(m, wiring.flipped(self.i), intake.i)
+        wiring.connect(m, intake.o, quantizer.i)
+        turn = Signal()
+        m.d.comb += [
+            intake.results.valid.eq(drain.o.valid & ~drain.result),
+            intake.results.payload.last.eq(drain.o.payload.last),
+            intake.vector.eq(drain.vector),
+            # A change of the program must be read before the next vector enters.
+            intake.open.eq(sequencer.prepared & ~sequencer.restart),
+            intake.last_input.eq(sequencer.last_input),
+            intake.freed.eq(sequencer.clear[config.vectors :]),
+            buffer.i.valid.eq(quantizer.o.valid),
+            buffer.i.payload.data.eq(quantizer.o.payload.data),
+            buffer.i.payload.last.eq(quantizer.o.payload.last),
+            buffer.into.eq(quantizer.o.payload.channel),
+            quantizer.o.ready.eq(1),
+        ]
+        for lane in range(config.lanes):
+            m.d.comb += intake.results.payload.data[lane].eq(drain.o.payload.data[lane])
+        with m.If(quantizer.o.payload.channel == config.vectors):
+            m.d.comb += buffer.into.eq(config.vectors + turn)
+            if config.vectors > 1:
+                m.d.sync += turn.eq(turn ^ (quantizer.o.valid & quantizer.o.payload.last))
+
         # Chunks: addresses go to the memories now, activations and weights reach the array together.
         m.d.comb += [
+            buffer.region.eq(sequencer.region),
             buffer.address.eq(sequencer.chunk),
             buffer.clear.eq(sequencer.clear),
             sequencer.available.eq(buffer.available),
+            sequencer.coming.eq(buffer.coming),
+            sequencer.waiting.eq(intake.waiting),
             array.activations.eq(buffer.chunk),
             Value.cast(array.weights).eq(Value.cast(decoder.o)),
             Cat(array.valid, array.first, array.last).eq(
@@ -115,49 +150,25 @@ class Engine(wiring.Component):
             drain.sums.eq(array.sums),
         ]
 
-        # Vectors into the quantiser: the network's input, later each layer's results.
-        with m.If(sequencer.accept):
-            # A change of the program must be read before the next vector enters.
-            offered = ~sequencer.restart
-            m.d.comb += [quantizer.i.valid.eq(self.i.valid & offered), self.i.ready.eq(quantizer.i.ready & offered)]
-            for lane in range(config.lanes):
-                m.d.comb += quantizer.i.payload.data[lane].eq(self.i.payload[lane])
-            m.d.comb += quantizer.i.payload.last.eq(sequencer.last_input)
-        with m.Else():
-            m.d.comb += [quantizer.i.valid.eq(drain.o.valid & ~drain.result)]
-            for lane in range(config.lanes):
-                m.d.comb += quantizer.i.payload.data[lane].eq(drain.o.payload.data[lane])
-            m.d.comb += quantizer.i.payload.last.eq(drain.o.payload.last)
-        m.d.comb += [
-            sequencer.accepted.eq(self.i.valid & self.i.ready),
-            buffer.i.valid.eq(quantizer.o.valid),
-            buffer.i.payload.eq(quantizer.o.payload),
-            quantizer.o.ready.eq(1),
-        ]
-
-        # Results: a whole vector has room before its last layer starts.
-        busy = Signal()
+        # Results: the queue has room for all vectors whose last layer may have started.
         m.d.comb += [
             results.w_en.eq(drain.o.valid & drain.result),
             results.w_data.eq(drain.o.payload),
             self.o.valid.eq(results.r_rdy),
             Value.cast(self.o.payload).eq(results.r_data),
             results.r_en.eq(self.o.ready),
-            sequencer.free.eq(~busy),
+            sequencer.left.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
-        with m.If(sequencer.issue & sequencer.tile.final):
-            m.d.sync += busy.eq(1)
-        with m.Elif(self.o.valid & self.o.ready & self.o.payload.last):
-            m.d.sync += busy.eq(0)
         return m
 
     def _memories(self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder) -> None:
         """The memories, their addresses, and the load port."""
-        correction = Signal(indices(self.config.correction_words))
+        # Each vector in flight goes through the corrections at its own pace.
+        shape = indices(self.config.correction_words)
+        corrections = Array(Signal(shape, name=f"correction_{vector}") for vector in range(self.config.vectors))
+        correction = corrections[drain.source]
         with m.If(drain.next_correction):
-            m.d.sync += correction.eq(correction + 1)
-            with m.If(drain.rewind):
-                m.d.sync += correction.eq(0)
+            m.d.sync += correction.eq(Mux(drain.rewind, 0, correction + 1))
         m.d.comb += [
             self.memories["program"].address.eq(sequencer.layer),
             self.memories["corrections"].address.eq(correction),

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl.divider import RoundingDivider
-from rtl.layouts import ACTIVATION, indices, levels, words
+from rtl.layouts import ACTIVATION, indices, levels
 from rtl.limits import check_range
+from rtl.pipeline import delayed
 
 
 @dataclass(frozen=True)
@@ -22,35 +23,53 @@ class QuantizerConfig:
         Values a cycle, 1 to 1024.
     width
         Bits of a signed input value, 2 to 63; -2**(width-1) never occurs.
-    depth
-        Longest vector, in words of `lanes` values, 1 to 65536.
+    depths
+        The longest vector of each channel, in words of `lanes` values, 1 to 65536; 1 to 16 channels.
 
     """
 
     lanes: int
     width: int
-    depth: int
+    depths: tuple[int, ...]
 
     def __post_init__(self) -> None:
         check_range("quantiser", "lanes", self.lanes, 1, 1024)
         check_range("quantiser", "width", self.width, 2, 63)
-        check_range("quantiser", "depth", self.depth, 1, 65536)
+        check_range("quantiser", "number of channels", len(self.depths), 1, 16)
+        for depth in self.depths:
+            check_range("quantiser", "depth", depth, 1, 65536)
+
+    @property
+    def closing(self) -> int:
+        """Cycles from the transfer of a vector's last word to the soonest handover to the dividers."""
+        return 1 + self.tree
+
+    @property
+    def leaving(self) -> int:
+        """Cycles from a vector's handover to its first quantised word."""
+        return 1 + RoundingDivider.LATENCY
 
     @property
     def latency(self) -> int:
-        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing stalls."""
-        return 2 + self.tree + RoundingDivider.LATENCY
+        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing is in the way."""
+        return self.closing + self.leaving
 
     @property
     def tree(self) -> int:
-        """Cycles to find the largest magnitude of a word; one at least, in which a first word reaches the ring."""
+        """Cycles to find the largest magnitude of a word; one at least, in which a first word reaches the memory."""
         return max(levels(self.lanes), 1)
+
+    def words(self, shape) -> data.StructLayout:
+        """Payload of a stream: `lanes` values, ``last`` on a vector's final word, and the vector's channel."""
+        values = data.ArrayLayout(shape, self.lanes)
+        return data.StructLayout({"data": values, "last": 1, "channel": indices(len(self.depths))})
 
 
 class Quantizer(wiring.Component):
     """Quantises vectors: ``q = RNE(127·a / max|a|)`` over each vector, exact, ties to even; zeros give zeros.
 
-    A vector is held until its last word is in and the maximum known; while it leaves, the next one enters.
+    A vector is held until its last word is in and the maximum known; while it leaves, its channel's next one enters.
+    Words of different channels may enter in any order; every vector leaves in one piece.
 
     Parameters
     ----------
@@ -60,13 +79,15 @@ class Quantizer(wiring.Component):
     Members
     -------
     i
-        In, stream of `words` (signed(width), lanes): vectors of 1 to `depth` words.
+        In, stream of `QuantizerConfig.words` (signed(width)): vectors of 1 word to their channel's depth. ``ready``
+        depends on the payload's channel.
     o
-        Out, stream of `words` (signed(8), lanes): as many words, in order.
+        Out, stream of `QuantizerConfig.words` (signed(8)): as many words, in order. Of several complete vectors that
+        of the lowest channel leaves first.
 
     Latency: `QuantizerConfig.latency` from the last word in to the first word out. Throughput: one word a cycle in and
-    out; between the last word of a vector and the first of the next, ``1 + QuantizerConfig.tree`` cycles pass, more
-    while the vector before is still leaving. A vector longer than `depth` never completes.
+    out; between the last word of a vector and the first of its channel's next, `QuantizerConfig.closing` cycles pass,
+    more while vectors before it are still leaving. A vector longer than its channel's depth never completes.
 
     """
 
@@ -77,99 +98,108 @@ class Quantizer(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "i": In(stream.Signature(words(signed(config.width), config.lanes))),
-                "o": Out(stream.Signature(words(ACTIVATION, config.lanes))),
+                "i": In(stream.Signature(config.words(signed(config.width)))),
+                "o": Out(stream.Signature(config.words(ACTIVATION))),
             }
         )
 
     def elaborate(self, platform) -> Module:
-        """Magnitudes into a ring of words and a maximum tree; a completed vector leaves through the dividers."""
+        """Magnitudes into a memory and a maximum tree; a completed vector leaves through the dividers."""
         m = Module()
-        lanes, depth = self.config.lanes, self.config.depth
+        lanes, depths = self.config.lanes, self.config.depths
+        bases = Array(sum(depths[:channel]) for channel in range(len(depths)))
         word = data.StructLayout({"magnitudes": data.ArrayLayout(self.config.width - 1, lanes), "signs": lanes})
-        m.submodules.ring = ring = Memory(shape=word, depth=len(indices(depth)), init=[])
-        write, read = ring.write_port(), ring.read_port()
+        m.submodules.memory = memory = Memory(shape=word, depth=len(indices(sum(depths))), init=[])
+        write, read = memory.write_port(), memory.read_port()
         m.submodules.divider = divider = RoundingDivider(lanes, self.config.width - 1)
 
-        accept = Signal()  # a word enters
-        closing = Signal()  # a whole vector is in and its maximum is not handed over yet
-        entered = Signal(range(depth + 1))  # words of the vector that is entering
-        occupied = Signal(range(depth + 1))  # words in the ring
+        # By channel: words of the vector that enters; a whole vector is in and its handover to come; so is its maximum.
+        entered = Array(Signal(range(depth + 1), name=f"entered_{index}") for index, depth in enumerate(depths))
+        closing = Array(Signal(name=f"closing_{index}") for index in range(len(depths)))
+        complete = Array(Signal(name=f"complete_{index}") for index in range(len(depths)))
+        # Of the vector that leaves: its channel, its words still in the memory, and the address of their first.
+        leaving = Signal(self.i.payload.channel.shape())
+        remaining, following = Signal(indices(max(depths))), Signal(read.addr.shape())
+
+        accept, channel, target = Signal(), self.i.payload.channel, Signal(write.addr.shape())
         m.d.comb += [
-            self.i.ready.eq(~closing & (occupied != depth)),
+            target.eq(bases[channel] + entered[channel]),
+            # A word may take the place of one that has left.
+            self.i.ready.eq(
+                ~closing[channel]
+                & (entered[channel] != Array(depths)[channel])
+                & ((remaining == 0) | (leaving != channel) | (target < following))
+            ),
             accept.eq(self.i.valid & self.i.ready),
         ]
-
         collected, last = Signal(word, reset_less=True), Signal()
-        m.d.sync += [write.en.eq(accept), last.eq(accept & self.i.payload.last)]
         for lane in range(lanes):
             value = self.i.payload.data[lane]
             m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
             m.d.sync += collected.signs[lane].eq(value[-1])
+        m.d.sync += [write.en.eq(accept), write.addr.eq(target), last.eq(accept & self.i.payload.last)]
         m.d.comb += write.data.eq(collected)
-        with m.If(write.en):
-            m.d.sync += write.addr.eq(_after(write.addr, depth))
 
-        # The floor of 1 keeps a zero vector's quotients at zero.
-        peak = Signal(self.config.width - 1, init=1)
-        complete, handover = Signal(), Signal()  # the maximum is known and waits; it is handed over
-        top, last = self._maximum(m, collected.magnitudes, write.en, last)
-        highest = Mux(top > peak, top, peak)
-        m.d.sync += peak.eq(highest)
-        with m.If(last):
-            m.d.sync += complete.eq(1)
-        with m.If(handover):
-            m.d.sync += [complete.eq(0), closing.eq(0), peak.eq(1), entered.eq(0)]
-        with m.If(accept):
-            m.d.sync += [entered.eq(entered + 1), closing.eq(self.i.payload.last)]
-
-        advance, leave = Signal(), Signal()
-        remaining = Signal(indices(depth))  # words of the leaving vector still in the ring
-        divisor = Signal(self.config.width - 1, reset_less=True)
+        advance, leave, handover, handed = Signal(), Signal(), Signal(), Signal()
+        chosen = Signal.like(leaving)
+        whole, peak = self._maxima(m, collected.magnitudes, write.en, last, handed, leaving)
+        ready = [whole[index] | complete[index] for index in range(len(depths))]
+        for index in reversed(range(len(depths))):
+            with m.If(ready[index]):
+                m.d.comb += chosen.eq(index)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            handover.eq((last | complete) & (remaining == 0) & advance),
+            handover.eq(Cat(ready).any() & (remaining == 0) & advance),
             leave.eq((handover | (remaining != 0)) & advance),
             read.en.eq(advance),
+            read.addr.eq(Mux(handover, bases[chosen], following)),
         ]
-        m.d.sync += occupied.eq(occupied + accept - leave)
-        with m.If(leave):
-            m.d.sync += [
-                read.addr.eq(_after(read.addr, depth)),
-                remaining.eq(Mux(handover, entered, remaining) - 1),
-            ]
+        m.d.sync += handed.eq(handover)
+        for index in range(len(depths)):
+            with m.If(whole[index]):
+                m.d.sync += complete[index].eq(1)
+        with m.If(accept):
+            m.d.sync += [entered[channel].eq(entered[channel] + 1), closing[channel].eq(self.i.payload.last)]
         with m.If(handover):
-            m.d.sync += divisor.eq(highest)
+            m.d.sync += [complete[chosen].eq(0), closing[chosen].eq(0), entered[chosen].eq(0), leaving.eq(chosen)]
+        left = Mux(handover, entered[chosen], remaining)
+        with m.If(leave):
+            m.d.sync += [following.eq(read.addr + 1), remaining.eq(left - 1)]
+
         m.d.comb += [
             divider.enable.eq(advance),
             divider.magnitudes.eq(read.data.magnitudes),
             divider.signs.eq(read.data.signs),
-            divider.peak.eq(divisor),
+            divider.peak.eq(peak),
             self.o.payload.data.eq(divider.quotients),
         ]
-        flags = Cat(leave, Mux(handover, entered, remaining) == 1)
-        for stage in range(1 + RoundingDivider.LATENCY):
-            following = Signal(2, name=f"flags_{stage}")
+        flags: Value = Cat(leave, left == 1, Mux(handover, chosen, leaving))
+        for stage in range(self.config.leaving):
+            held = Signal(len(flags), name=f"flags_{stage}")
             with m.If(advance):
-                m.d.sync += following.eq(flags)
-            flags = following
-        m.d.comb += [self.o.valid.eq(flags[0]), self.o.payload.last.eq(flags[1])]
+                m.d.sync += held.eq(flags)
+            flags = held
+        m.d.comb += Cat(self.o.valid, self.o.payload.last, self.o.payload.channel).eq(flags)
         return m
 
-    def _maximum(self, m: Module, magnitudes, valid, last):
-        """The largest magnitude of a word (0 where there is no word), one register a level, and `last` beside it."""
+    def _maxima(self, m: Module, magnitudes, valid, last, handed, leaving) -> tuple[list[Value], Value]:
+        """The largest magnitudes of a vector: by channel, whether the last word arrives, and the leaving vector's."""
         values = [Mux(valid, magnitudes[lane], 0) for lane in range(self.config.lanes)]
         for level in range(self.config.tree):
             pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
             values = [Signal(self.config.width - 1, name=f"maximum_{level}_{i}") for i in range(len(pairs))]
             for value, pair in zip(values, pairs, strict=True):
                 m.d.sync += value.eq(Mux(pair[0] > pair[-1], pair[0], pair[-1]))
-            following = Signal(name=f"last_{level}")
-            m.d.sync += following.eq(last)
-            last = following
-        return values[0], last
-
-
-def _after(address: Signal, depth: int):
-    """The next address of a ring."""
-    return Mux(address == depth - 1, 0, address + 1)
+        channels = range(len(self.config.depths))
+        entering = Signal.like(leaving)
+        m.d.sync += entering.eq(self.i.payload.channel)
+        arrived = delayed(m, Cat(last, entering), self.config.tree, "arrived")
+        # The floor of 1 keeps a zero vector's quotients at zero.
+        peaks = Array(Signal(self.config.width - 1, name=f"peak_{index}", init=1) for index in channels)
+        peak = peaks[arrived[1:]]
+        m.d.sync += peak.eq(Mux(values[0] > peak, values[0], peak))
+        divisor = Signal(self.config.width - 1, reset_less=True)
+        with m.If(handed):
+            m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
+        whole: list[Value] = [arrived[0] & (arrived[1:] == index) for index in channels]
+        return whole, Mux(handed, peaks[leaving], divisor)

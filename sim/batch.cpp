@@ -1,9 +1,10 @@
 // Streams vectors through a generated engine and records what comes out, and when.
 //
-// Usage: batch INPUT OUTPUT WORDS RESULT_WORDS INPUT_BYTES LOAD [WAVES]
+// Usage: batch INPUT OUTPUT WORDS RESULT_WORDS INPUT_BYTES ORDER LOAD [WAVES]
 //   INPUT         input words, INPUT_BYTES each, as the port's bits; WORDS of them make a vector
 //   OUTPUT        for each result word, its port's bytes; after the vector's RESULT_WORDS words, two u64: the cycles
 //                 in which its first input word entered and its last result word left
+//   ORDER         "stream": inputs are offered without a gap; "alone": each vector once the one before has left
 //   LOAD          transfers of the load port, four u32 each (memory, address, last, data), or "-" for none
 //   WAVES         trace to write, FST or VCD as built
 // After each vector a line with the number of vectors done goes to standard output. Status 3: no progress.
@@ -52,12 +53,13 @@ void drive(Port& port, const void* bytes, size_t count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 7) return 2;
+    if (argc < 8) return 2;
     const std::vector<char> input = read_file(argv[1]);
     const size_t words = std::strtoull(argv[3], nullptr, 10);
     const size_t result_words = std::strtoull(argv[4], nullptr, 10);
     const size_t input_bytes = std::strtoull(argv[5], nullptr, 10);
-    const std::vector<char> load = std::string(argv[6]) == "-" ? std::vector<char>() : read_file(argv[6]);
+    const bool alone = std::string(argv[6]) == "alone";
+    const std::vector<char> load = std::string(argv[7]) == "-" ? std::vector<char>() : read_file(argv[7]);
     std::FILE* output = std::fopen(argv[2], "wb");
     if (!output) {
         std::perror(argv[2]);
@@ -68,10 +70,10 @@ int main(int argc, char** argv) {
     Vtop top(&context, "tritium");
 #if VM_TRACE
     Trace trace;
-    if (argc > 7) {
+    if (argc > 8) {
         context.traceEverOn(true);
         top.trace(&trace, 99);
-        trace.open(argv[7]);
+        trace.open(argv[8]);
     }
 #endif
     uint64_t now = 0;
@@ -79,7 +81,7 @@ int main(int argc, char** argv) {
         top.clk = level;
         top.eval();
 #if VM_TRACE
-        if (argc > 7) trace.dump(now);
+        if (argc > 8) trace.dump(now);
 #endif
         ++now;
     };
@@ -110,8 +112,9 @@ int main(int argc, char** argv) {
     size_t sent = 0, received = 0;
     uint64_t cycle = 0, progress = 0;
     while (received < vectors * result_words) {
-        top.i_valid = sent < total;
-        if (sent < total) drive(top.i_data, &input[sent * input_bytes], input_bytes);
+        const bool waits = alone && sent % words == 0 && received / result_words < sent / words;
+        top.i_valid = sent < total && !waits;
+        if (top.i_valid) drive(top.i_data, &input[sent * input_bytes], input_bytes);
         half(0);
         if (top.i_valid && top.i_ready) {
             if (sent % words == 0) entered.push_back(cycle);
@@ -136,7 +139,7 @@ int main(int argc, char** argv) {
     }
     top.final();
 #if VM_TRACE
-    if (argc > 7) trace.close();
+    if (argc > 8) trace.close();
 #endif
     return std::fclose(output) ? 2 : 0;
 }

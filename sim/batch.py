@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.plan import MODULE, Plan
+from gen.timeline import Times
 from golden.errors import TritiumError
 from sim.builds import kept_build
 from sim.cells import cell_models
@@ -51,11 +52,13 @@ class BatchRun:
         )
 
     @property
-    def periods(self) -> set[int]:
-        """The distances in cycles that occur between the results of consecutive vectors."""
-        ends = np.cumsum(self.parts)
-        parts = [self.left[end - count : end] for end, count in zip(ends, self.parts, strict=True)]
-        return {int(distance) for part in parts for distance in np.unique(np.diff(part))}
+    def times(self) -> list[Times]:
+        """When each vector entered and left, counted from the first input word of its process."""
+        starts = np.cumsum((0, *self.parts[:-1]))
+        firsts = np.repeat(self.entered[starts], self.parts)
+        return [
+            Times(*pair) for pair in zip((self.entered - firsts).tolist(), (self.left - firsts).tolist(), strict=True)
+        ]
 
 
 def build_batch(verilog: str, *, waves: Path | None = None) -> Path:
@@ -79,12 +82,13 @@ def run_batch(
     plan: Plan,
     vectors: NDArray[np.integer[Any]],
     *,
+    alone: bool = False,
     loaded: bool = False,
     workers: int = 2,
     waves: Path | None = None,
     progress: Progress = lambda count: None,
 ) -> BatchRun:
-    """Simulate the plan's engine on vectors offered without a gap, results taken at once.
+    """Simulate the plan's engine on vectors, results taken at once.
 
     Parameters
     ----------
@@ -92,6 +96,8 @@ def run_batch(
         The engine and its network.
     vectors
         Of the network's input type, shape (n, inputs), n at least 1.
+    alone
+        Whether each vector is offered only once the one before has left; otherwise there is no gap between them.
     loaded
         Whether the memories start empty and the image comes in through the load port; otherwise it is built in.
     workers
@@ -112,7 +118,7 @@ def run_batch(
         transfers = [(load.memory, load.address, load.last, load.data) for load in plan.image.loads()] if loaded else []
         load.write_bytes(np.array(transfers, "<u4").tobytes())
         jobs = [
-            pool.submit(_simulate, executable, plan, part, Path(folder) / str(index), load, waves, progress)
+            pool.submit(_simulate, executable, plan, part, Path(folder) / str(index), alone, load, waves, progress)
             for index, part in enumerate(parts)
         ]
         results = [job.result() for job in jobs]
@@ -125,6 +131,7 @@ def _simulate(
     plan: Plan,
     vectors: NDArray[np.integer[Any]],
     stem: Path,
+    alone: bool,
     load: Path,
     waves: Path | None,
     progress: Progress,
@@ -137,7 +144,7 @@ def _simulate(
     outputs = plan.network.layers[-1].outputs
     words = -(-outputs // lanes)
     command: list[str | Path] = [executable, source, result, str(padded.shape[1] // lanes), str(words), str(lanes)]
-    command += [load if load.stat().st_size else "-", *([waves] if waves else [])]
+    command += ["alone" if alone else "stream", load if load.stat().st_size else "-", *([waves] if waves else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stdout is not None
         _report(process.stdout, progress)

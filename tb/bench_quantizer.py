@@ -17,12 +17,12 @@ from tb.scoreboard import Scoreboard, Vectors
 from tb.streams import PERIOD, StreamDriver, StreamMonitor, StreamSink, Word, start
 
 _TIMEOUT = 300_000 * PERIOD
-_FIELDS = ("data", "last")
+_FIELDS = ("data", "last", "channel")
 _VECTORS = 60
 
 
 class QuantizerBench:
-    """The design between a driver and a sink, watched by monitors and a scoreboard.
+    """The design between a driver and a sink, watched by monitors and a scoreboard for each channel.
 
     Attributes
     ----------
@@ -34,41 +34,55 @@ class QuantizerBench:
     """
 
     def __init__(self, dut: Any, rng: np.random.Generator):
-        self.config = QuantizerConfig(**settings()["config"])
-        self.scoreboard = Scoreboard("quantiser", Vectors(lambda words: bool(words[-1][1]), self._model))
+        fields = settings()["config"]
+        self.config = QuantizerConfig(**(fields | {"depths": tuple(fields["depths"])}))
+        self.scoreboards = [
+            Scoreboard(f"channel {channel}", Vectors(lambda words: bool(words[-1][1]), self._model))
+            for channel in range(len(self.config.depths))
+        ]
         self.driver = StreamDriver(dut, "i", _FIELDS, rng)
         self.sink = StreamSink(dut, "o", rng)
-        self.inputs = StreamMonitor(dut, "i", _FIELDS, self.scoreboard.take)
-        self.outputs = StreamMonitor(dut, "o", _FIELDS, self.scoreboard.give)
+        self.inputs = StreamMonitor(dut, "i", _FIELDS, lambda word: self.scoreboards[word[2]].take(word))
+        self.outputs = StreamMonitor(dut, "o", _FIELDS, lambda word: self.scoreboards[word[2]].give(word))
         self.lengths: list[int] = []
         self.maxima: list[int] = []
         self.values = 0
 
-    def send(self, values: NDArray[np.integer[Any]]) -> None:
-        """Send a vector, shape (words, lanes)."""
-        words = to_words(values, self.config.width)
-        self.lengths.append(len(words))
-        self.driver.send((word, int(index == len(words) - 1)) for index, word in enumerate(words))
+    def send(self, *vectors: NDArray[np.integer[Any]], order: np.random.Generator | None = None) -> None:
+        """Send vectors, shape (words, lanes), one a channel, one after another or in a random order of their words."""
+        words = [
+            [
+                (word, int(index == len(vector) - 1), channel)
+                for index, word in enumerate(to_words(vector, self.config.width))
+            ]
+            for channel, vector in enumerate(vectors)
+        ]
+        self.lengths += [len(vector) for vector in words]
+        turns = [channel for channel, vector in enumerate(words) for _ in vector]
+        if order:
+            order.shuffle(turns)
+        self.driver.send(words[channel].pop(0) for channel in turns)
 
     async def finish(self) -> None:
         """Wait for all results and see that none is missing."""
         await self.outputs.transferred(sum(self.lengths))
-        self.scoreboard.finish()
+        for scoreboard in self.scoreboards:
+            scoreboard.finish()
 
     def _model(self, words: list[Word]) -> list[Word]:
-        values = from_words([data for data, _ in words], self.config.width, self.config.lanes)
+        values = from_words([word[0] for word in words], self.config.width, self.config.lanes)
         quantised, maximum = quantise_activations(values.reshape(-1))
         self.maxima.append(int(maximum[0]))
         self.values += len(np.unique(values))
         data = to_words(quantised.reshape(values.shape), 8)
-        return [(word, last) for word, (_, last) in zip(data, words, strict=True)]
+        return [(value, *word[1:]) for value, word in zip(data, words, strict=True)]
 
 
-def random_vector(rng: np.random.Generator, config: QuantizerConfig) -> NDArray[np.int64]:
+def random_vector(rng: np.random.Generator, config: QuantizerConfig, depth: int) -> NDArray[np.int64]:
     """A vector of 1 to `depth` words: faint as often as large, and one in four with all values at the limit."""
     largest = (1 << config.width - 1) - 1
     limit = min(int(2 ** rng.uniform(-1, config.width - 1)), largest)
-    values = rng.integers(-limit, limit + 1, (int(rng.integers(1, config.depth + 1)), config.lanes))
+    values = rng.integers(-limit, limit + 1, (int(rng.integers(1, depth + 1)), config.lanes))
     if rng.random() < 0.25:
         values = np.sign(values) * limit
     return values
@@ -81,8 +95,8 @@ async def random_vectors(dut: Any) -> None:
     bench = QuantizerBench(dut, rng)
     for bench.driver.stall, bench.sink.stall in ((0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.3, 0.3), (0.8, 0.8)):
         for _ in range(_VECTORS):
-            bench.send(random_vector(rng, bench.config))
-        bench.send(np.zeros((bench.config.depth, bench.config.lanes), np.int64))
+            bench.send(*(random_vector(rng, bench.config, depth) for depth in bench.config.depths), order=rng)
+        bench.send(*(np.zeros((depth, bench.config.lanes), np.int64) for depth in bench.config.depths))
         await bench.finish()
     assert min(bench.maxima) == 1
     assert max(bench.maxima) > 1 << bench.config.width - 2
@@ -90,14 +104,14 @@ async def random_vectors(dut: Any) -> None:
 
 @cocotb.test(timeout_time=_TIMEOUT, timeout_unit="step")
 async def timing(dut: Any) -> None:
-    """Vectors back to back without stalls: every word enters and leaves in the cycle that the datasheet names."""
+    """Vectors of one channel, back to back: every word enters and leaves in the cycle that the datasheet names."""
     rng = await start(dut)
     bench = QuantizerBench(dut, rng)
     for _ in range(_VECTORS):
-        bench.send(random_vector(rng, bench.config))
+        bench.send(random_vector(rng, bench.config, bench.config.depths[0]))
     await bench.finish()
     entered, left = bench.inputs.times, bench.outputs.times
-    pause = 1 + bench.config.tree
+    pause = bench.config.closing
     enters, leaves, free = entered[0], [], 0
     for length in bench.lengths:
         assert entered[:length] == list(range(enters, enters + length))
@@ -112,7 +126,7 @@ async def timing(dut: Any) -> None:
 
 @cocotb.test(timeout_time=_TIMEOUT, timeout_unit="step")
 async def every_pair(dut: Any) -> None:
-    """Every value with every maximum that the width allows, both signs; `depth` words must hold them all."""
+    """Every value with every maximum that the width allows, both signs; the depth must hold them all."""
     rng = await start(dut)
     bench = QuantizerBench(dut, rng)
     largest = (1 << bench.config.width - 1) - 1

@@ -101,7 +101,7 @@ def test_the_header_lists_the_ports_that_the_module_has(verilog: str) -> None:
 
 @pytest.mark.parametrize(
     ("component", "absent"),
-    [(ActivationBuffer(BufferConfig(4, 2, 3)), "i_ready"), (Drain(DrainConfig(4, 2, 9)), "o_ready")],
+    [(ActivationBuffer(BufferConfig(4, 2, (3,))), "i_ready"), (Drain(DrainConfig(4, 2, 9)), "o_ready")],
     ids=["buffer", "drain"],
 )
 def test_any_component_has_the_name_it_is_given_and_no_port_for_what_is_constant(

@@ -15,14 +15,15 @@ from rtl.limits import check_range
 from rtl.quantizer import QuantizerConfig
 
 ARRAY = {"rows": 4, "columns": 6, "inputs": 12}
-BUFFER = {"columns": 6, "lanes": 2, "depth": 3}
+BUFFER = {"columns": 6, "lanes": 2, "depths": (3,)}
 DRAIN = {"rows": 4, "lanes": 2, "width": 12}
-QUANTISER = {"lanes": 2, "width": 12, "depth": 6}
+QUANTISER = {"lanes": 2, "width": 12, "depths": (6,)}
 ENGINE: dict[str, Any] = {
     "rows": 4,
     "columns": 6,
     "lanes": 2,
     "max_inputs": 12,
+    "max_hidden": 9,
     "max_outputs": 9,
     "layers": 2,
     "weight_words": 5,
@@ -42,19 +43,19 @@ LIMITS = [
     ("array", "inputs", 1, 65536),
     ("activation buffer", "columns", 1, 1024),
     ("activation buffer", "lanes", 1, 6),
-    ("activation buffer", "depth", 1, 65536),
     ("drain", "rows", 1, 1024),
     ("drain", "lanes", 1, 4),
     ("drain", "width", 1, 32),
     ("quantiser", "lanes", 1, 1024),
     ("quantiser", "width", 2, 63),
-    ("quantiser", "depth", 1, 65536),
     ("engine", "rows", 1, 1024),
     ("engine", "columns", 1, 1024),
     ("engine", "lanes", 1, 4),
     ("engine", "max_inputs", 1, 65536),
+    ("engine", "max_hidden", 1, 65536),
     ("engine", "max_outputs", 1, 65536),
     ("engine", "layers", 1, 1024),
+    ("engine", "vectors", 1, 2),
     ("engine", "weight_words", 1, 1 << 24),
     ("engine", "correction_words", 1, 1 << 24),
 ]
@@ -81,6 +82,22 @@ def test_the_limits_themselves_are_taken(owner: str, name: str, low: int, high: 
         assert getattr(config(**(known | {name: value})), name) == value
 
 
+@pytest.mark.parametrize(("owner", "parts"), [("activation buffer", "regions"), ("quantiser", "channels")])
+@pytest.mark.parametrize(
+    ("depths", "message"),
+    [
+        ((), "number of {parts} is 0; it must be an integer from 1 to 16"),
+        ((1,) * 17, "number of {parts} is 17; it must be an integer from 1 to 16"),
+        ((3, 0), "depth is 0; it must be an integer from 1 to 65536"),
+        ((65537, 3), "depth is 65537; it must be an integer from 1 to 65536"),
+    ],
+)
+def test_depths_beyond_their_limits_are_refused(owner: str, parts: str, depths: tuple[int, ...], message: str) -> None:
+    config, valid = OWNERS[owner]
+    with pytest.raises(TritiumError, match=f"^{owner}: {re.escape(message.format(parts=parts))}$"):
+        config(**(valid | {"depths": depths}))
+
+
 @pytest.mark.parametrize(
     ("owner", "parameters", "message"),
     [
@@ -102,14 +119,22 @@ def test_values_that_do_not_fit_each_other_or_are_not_known_are_refused(
 
 def test_an_engine_derives_its_parts() -> None:
     config = EngineConfig(
-        rows=16, columns=32, lanes=8, max_inputs=784, max_outputs=10, layers=3, weight_words=700, correction_words=66
+        rows=16,
+        columns=32,
+        lanes=8,
+        max_inputs=784,
+        max_hidden=256,
+        max_outputs=10,
+        layers=3,
+        weight_words=700,
+        correction_words=66,
     )
     assert config.accumulator_width == 18  # 127 · 784 = 99568, 17 bits and a sign
     assert config.array_config == ArrayConfig(16, 32, 784)
     assert config.array_latency == 7
     assert config.drain == DrainConfig(16, 8, 18)
-    assert config.quantizer == QuantizerConfig(8, 18, 98)
-    assert config.buffer == BufferConfig(32, 8, 25)
+    assert config.quantizer == QuantizerConfig(8, 18, (32, 32, 98))
+    assert config.buffer == BufferConfig(32, 8, (8, 8, 25, 25))
     assert config.result_words == 2
     assert config.depths == {"program": 3, "corrections": 66, "weights": 700}
     assert config.transfers == {"program": (32, 32), "corrections": (18,) * 8, "weights": (32,) * 32}
@@ -125,7 +150,7 @@ def test_the_last_transfer_of_a_weight_word_keeps_only_its_bits(packing: str, tr
 
 
 def test_the_quantiser_of_a_narrow_engine_still_holds_every_input() -> None:
-    config = replace(EngineConfig(**ENGINE), max_inputs=1)
+    config = replace(EngineConfig(**ENGINE), max_inputs=1, max_hidden=1)
     assert (config.accumulator_width, config.quantizer.width) == (8, 9)
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from rtl.drain import Drain, DrainConfig
 from sim.pysim import Driver, trace
 
+WATCHED = ("next_correction", "rewind", "source", "result", "vector", "o.valid", "o.payload")
+
 
 class Tile(NamedTuple):
     """A tile, and the cycles between the soonest it may start and its start."""
@@ -17,6 +19,7 @@ class Tile(NamedTuple):
     relu: bool
     final: bool
     end: bool
+    vector: int
     gap: int
 
 
@@ -27,6 +30,7 @@ class Word(NamedTuple):
     data: list[int]
     last: bool
     final: bool
+    vector: int
 
 
 class Expected:
@@ -36,6 +40,7 @@ class Expected:
         self.starts: list[int] = []
         self.corrections: dict[int, list[int]] = {}
         self.asked: list[int] = []
+        self.sources: list[int] = []
         self.rewinds: list[int] = []
         self.words: list[Word] = []
         cycle, half, lanes = 0, 1 << config.width - 1, config.lanes
@@ -52,8 +57,9 @@ class Expected:
                 # Asked for in this cycle; the address's word arrives two cycles later.
                 self.corrections[cycle + word + 2] = correction
                 self.asked.append(cycle + word)
+                self.sources.append(tile.vector)
                 self.rewinds += [cycle + word] * (ends and tile.final)
-                self.words.append(Word(cycle + word + Drain.LATENCY, values, ends, tile.final))
+                self.words.append(Word(cycle + word + Drain.LATENCY, values, ends, tile.final, tile.vector))
             cycle += config.interval
 
 
@@ -72,11 +78,11 @@ def play(config: DrainConfig, tiles: list[Tile], expected: Expected) -> list[dic
                 "corrections": expected.corrections.get(cycle, noise.integers(-half, half, config.lanes).tolist()),
             }
             if tile:
-                fields = {"relu": tile.relu, "final": tile.final, "end": tile.end}
+                fields = {"relu": tile.relu, "final": tile.final, "end": tile.end, "vector": tile.vector}
                 inputs["tile"] = {"last_word": tile.words - 1, **fields}
             yield inputs
 
-    return trace(Drain(config), driver(), "next_correction", "rewind", "result", "o.valid", "o.payload")
+    return trace(Drain(config), driver(), *WATCHED)
 
 
 @st.composite
@@ -92,6 +98,7 @@ def cases(draw: st.DrawFn) -> tuple[DrainConfig, list[Tile], list[list[int]]]:
             draw(st.booleans()),
             draw(st.booleans()),
             draw(st.booleans()),
+            draw(st.integers(0, 1)),
             draw(st.integers(0, 3)),
         )
         for _ in range(draw(st.integers(1, 6)))
@@ -108,19 +115,26 @@ def test_corrected_results_leave_a_stated_latency_after_the_start_one_word_a_cyc
     expected = Expected(config, tiles, corrections)
     seen = play(config, tiles, expected)
     words = [
-        Word(number, cycle["o.payload"]["data"], bool(cycle["o.payload"]["last"]), bool(cycle["result"]))
+        Word(
+            number,
+            cycle["o.payload"]["data"],
+            bool(cycle["o.payload"]["last"]),
+            bool(cycle["result"]),
+            cycle["vector"],
+        )
         for number, cycle in enumerate(seen)
         if cycle["o.valid"]
     ]
     assert words == expected.words
     assert [number for number, cycle in enumerate(seen) if cycle["next_correction"]] == expected.asked
+    assert [cycle["source"] for cycle in seen if cycle["next_correction"]] == expected.sources
     rewinds = [number for number, cycle in enumerate(seen) if cycle["next_correction"] and cycle["rewind"]]
     assert rewinds == expected.rewinds
 
 
 def test_whole_tiles_follow_each_other_without_a_gap() -> None:
     config = DrainConfig(6, 2, 9)
-    tiles = [Tile([index] * 6, 3, False, False, index == 3, 0) for index in range(4)]
+    tiles = [Tile([index] * 6, 3, False, False, index == 3, 0, 0) for index in range(4)]
     expected = Expected(config, tiles, [[1, 1]])
     seen = play(config, tiles, expected)
     assert config.interval == 3

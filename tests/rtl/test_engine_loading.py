@@ -12,7 +12,7 @@ from golden.network import Network
 from rtl.config import EngineConfig
 from sim.pysim import Bench, Driver, Pauses, seeded, steps, trace
 
-LIMITS = ("max_inputs", "max_outputs", "layers", "weight_words", "correction_words")
+LIMITS = ("max_inputs", "max_hidden", "max_outputs", "layers", "weight_words", "correction_words")
 
 
 def on_one_engine(first: Plan, second: Plan) -> tuple[Plan, Plan]:

@@ -1,13 +1,11 @@
 # amaranth: UnusedElaboratable=no
-from collections.abc import Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import PAUSES
@@ -15,35 +13,38 @@ from networks import PAUSES
 from golden.errors import TritiumError
 from golden.formats import PROGRAM_FIELDS
 from golden.image import LayerProgram
+from rtl.activation_buffer import BufferConfig
 from rtl.drain import DrainConfig
 from rtl.loadable_memory import LoadableMemory
 from rtl.sequencer import Sequencer
 from sim.pysim import Driver, Pauses, never, steps, trace
 
-FIELDS = ("weight", "chunk", "first", "last", "tile", "clear")
-WATCHED = tuple(f"sequencer.{name}" for name in ("idle", "accept", "last_input", "issue", *FIELDS))
+FIELDS = ("region", "weight", "chunk", "first", "last", "tile")
+WATCHED = tuple(f"sequencer.{name}" for name in ("idle", "prepared", "last_input", "issue", "clear", *FIELDS))
 
 
-class Start(NamedTuple):
-    """A chunk that starts: its layer and its tile, and what the sequencer says of it."""
+class Layer(NamedTuple):
+    """A layer as the sequencer shall run it: its chunks, and what it says of each but for the vector."""
 
-    layer: int
-    tile: int
-    says: dict[str, Any]
+    final: bool
+    chunks: int
+    says: list[dict[str, Any]]
 
 
-def starts(program: list[LayerProgram], drain: DrainConfig) -> Iterator[Start]:
-    """One vector's chunks in order."""
-    weight = 0
-    for index, layer in enumerate(program):
+def layers_of(program: list[LayerProgram], drain: DrainConfig) -> list[Layer]:
+    """The layers of a program."""
+    layers, weight = [], 0
+    for layer in program:
+        says = []
         for tile in range(layer.last_tile + 1):
             for chunk in range(layer.last_chunk + 1):
                 last, end = chunk == layer.last_chunk, tile == layer.last_tile
                 words = layer.last_drain if end else drain.interval - 1
                 told = {"last_word": words, "relu": layer.relu, "final": layer.final, "end": end}
-                values = (weight, chunk, chunk == 0, last, told, last and end)
-                yield Start(index, tile, {f"sequencer.{name}": v for name, v in zip(FIELDS, values, strict=True)})
+                says.append({"weight": weight, "chunk": chunk, "first": chunk == 0, "last": last, "tile": told})
                 weight += 1
+        layers.append(Layer(layer.final, layer.last_chunk + 1, says))
+    return layers
 
 
 def word_of(layer: LayerProgram) -> int:
@@ -56,21 +57,22 @@ def word_of(layer: LayerProgram) -> int:
 
 
 class Surroundings(wiring.Component):
-    """A sequencer and its program; an input word that is offered enters where it may."""
+    """A sequencer and its program."""
 
-    offer: Signal
-
-    def __init__(self, program: list[LayerProgram], drain: DrainConfig):
+    def __init__(self, program: list[LayerProgram], drain: DrainConfig, vectors: int):
         self.memory = LoadableMemory((32, 32), len(program), [word_of(layer) for layer in program])
+        hidden = max((layer.last_chunk for layer in program[1:]), default=0) + 1
+        regions = (*[hidden] * vectors, *[program[0].last_chunk + 1] * vectors)
         self.sequencer = Sequencer(
+            vectors=vectors,
             layers=len(program),
             input_words=program[0].last_input + 1,
-            chunks=max(layer.last_chunk for layer in program) + 1,
             tiles=max(layer.last_tile for layer in program) + 1,
-            weight_words=sum(1 for _ in starts(program, drain)),
+            weight_words=sum(len(layer.says) for layer in layers_of(program, drain)),
+            buffer=BufferConfig(1, 1, regions),
             drain=drain,
         )
-        super().__init__({"offer": In(1)})
+        super().__init__({})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -78,48 +80,105 @@ class Surroundings(wiring.Component):
         m.d.comb += [
             self.memory.address.eq(self.sequencer.layer),
             Value.cast(self.sequencer.program).eq(self.memory.data),
-            self.sequencer.accepted.eq(self.offer & self.sequencer.accept),
         ]
         return m
 
 
-def follow(
-    program: list[LayerProgram], drain: DrainConfig, vectors: int, offering: Pauses, filling: Pauses, leaving: Pauses
-) -> Driver:
-    """The golden sequencer beside the real one: in every cycle both let words in and start chunks alike."""
-    soonest, next_tile, entered, available = Sequencer.FETCH, 0, 0, 0
-    left: list[Start] = []  # chunks of the vector that is in
-    for cycle in count():
-        if not left and not vectors:
-            return
-        offer, free = not offering(cycle), not leaving(cycle)
-        seen = yield {"offer": offer, "sequencer.available": available, "sequencer.free": free}
-        accept = not left and cycle >= soonest
-        assert seen["sequencer.accept"] == accept, cycle
-        assert seen["sequencer.idle"] == (not left and entered == 0 and free), cycle
-        now = left[0] if left and cycle >= soonest else None
-        if now:
-            opens_final = program[now.layer].final and now.tile == 0 and now.says["sequencer.first"]
-            too_early = now.says["sequencer.last"] and cycle < next_tile
-            if now.says["sequencer.chunk"] >= available or too_early or (opens_final and not free):
-                now = None
-        assert seen["sequencer.issue"] == (now is not None), cycle
-        if accept and offer:
-            assert seen["sequencer.last_input"] == (entered == program[0].last_input), cycle
-            entered += 1
-            if seen["sequencer.last_input"]:
-                left, entered, soonest, vectors = list(starts(program, drain)), 0, cycle + 1, vectors - 1
-        if left and available <= program[left[0].layer].last_chunk and not filling(cycle):
-            available += 1
-        if now:
-            assert seen == seen | now.says, cycle
-            left.pop(0)
-            if now.says["sequencer.last"]:
-                next_tile = cycle + drain.interval
-            if now.says["sequencer.clear"]:
-                soonest, available = cycle + 1 + Sequencer.FETCH, 0
-        else:
-            assert not seen["sequencer.clear"], cycle
+class Golden:
+    """The rules of the sequencer, cycle by cycle, beside the real one; `runs` tells which layer ran of which vector."""
+
+    def __init__(self, program: list[LayerProgram], drain: DrainConfig, vectors: int):
+        self.layers, self.drain, self.vectors = layers_of(program, drain), drain, vectors
+        self.available = [0] * 2 * vectors
+        self.next = [0] * vectors
+        self.known = [Sequencer.FETCH - 1] * vectors
+        self.left: list[dict[str, Any]] = []  # chunks of the layer that runs
+        self.vector, self.region, self.due, self.busy, self.next_tile = vectors - 1, 0, 0, 0, 0
+        self.begun = 0  # inputs of which a chunk has come
+        self.runs: list[tuple[int, int]] = []
+
+    def follow(self, inputs: int, filling: list[Pauses], leaving: Pauses) -> Driver:
+        """Run so many input vectors; activations come and results leave where nothing pauses."""
+        results = 0  # vectors whose last chunk has started and whose results have not left
+        for cycle in count():
+            if self.begun == inputs and not (self.busy or self.left or any(self.next) or any(self.available)):
+                return
+            issue = self._issues(cycle)
+            finish = issue and len(self.left) == 1
+            filled = [not pauses(cycle) for pauses in filling]
+            filled = [fills and self._misses(region, inputs) for region, fills in enumerate(filled)]
+            coming = [
+                fills or (self.available[region] > 0 and not (finish and region == self.region))
+                for region, fills in enumerate(filled)
+            ]
+            waiting = any(self.available[self.vectors :])
+            left = results > 0 and not leaving(cycle)
+            seen = yield {
+                "sequencer.available": self.available,
+                "sequencer.coming": sum(bit << region for region, bit in enumerate(coming)),
+                "sequencer.waiting": waiting,
+                "sequencer.left": left,
+            }
+            idle = not waiting and not self.left and not any(self.next) and not self.busy
+            assert seen["sequencer.idle"] == idle, cycle
+            assert seen["sequencer.issue"] == issue, cycle
+            assert seen["sequencer.clear"] == finish << self.region, cycle
+            if issue:
+                said = self.left[0] | {"region": self.region, "tile": self.left[0]["tile"] | {"vector": self.vector}}
+                assert {name: seen[f"sequencer.{name}"] for name in FIELDS} == said, cycle
+            ready = [self._ready(vector, cycle, coming) for vector in range(self.vectors)]
+            # What the cycle leaves behind.
+            self.begun += any(
+                filled[region] and not self.available[region] for region in range(self.vectors, len(filled))
+            )
+            self.available = [before + fills for before, fills in zip(self.available, filled, strict=True)]
+            self.busy -= left
+            results -= left
+            if issue and self.left.pop(0)["last"]:
+                self.next_tile = cycle + self.drain.interval
+            if finish:
+                self.available[self.region] = 0
+                results += not self.next[self.vector]
+            if not self.left and any(ready):
+                other = (self.vector + 1) % self.vectors
+                self._start(other if ready[other] else self.vector, cycle)
+
+    def _issues(self, cycle: int) -> bool:
+        if not self.left:
+            return False
+        chunk = self.left[0]
+        return chunk["chunk"] < self.available[self.region] and (not chunk["last"] or cycle >= self.next_tile)
+
+    def _misses(self, region: int, inputs: int) -> bool:
+        """Whether a chunk can come into a region: the first of a vector whose turn it is, or a further one."""
+        vector, layer = region % self.vectors, self.next[region % self.vectors]
+        if self.available[region]:
+            running = bool(self.left) and region == self.region
+            size = self.layers[0 if region >= self.vectors else self.runs_layer(vector) if running else layer].chunks
+            return self.available[region] < size
+        if region >= self.vectors:
+            return self.begun < inputs and vector == self.begun % self.vectors
+        return layer > 0 and not (self.left and self.vector == vector)
+
+    def runs_layer(self, vector: int) -> int:
+        """The layer of a vector that ran last, or runs."""
+        return [layer for index, layer in self.runs if index == vector][-1]
+
+    def _ready(self, vector: int, cycle: int, coming: list[bool]) -> bool:
+        layer = self.next[vector]
+        may_end = self.due == vector and self.busy != self.vectors
+        there = coming[vector if layer else self.vectors + vector]
+        return cycle >= self.known[vector] and there and (not self.layers[layer].final or may_end)
+
+    def _start(self, vector: int, cycle: int) -> None:
+        layer = self.next[vector]
+        self.runs.append((vector, layer))
+        self.left = list(self.layers[layer].says)
+        self.vector, self.region = vector, vector if layer else self.vectors + vector
+        self.known[vector] = cycle + Sequencer.FETCH
+        self.next[vector] = 0 if self.layers[layer].final else layer + 1
+        if self.layers[layer].final:
+            self.busy, self.due = self.busy + 1, (self.due + 1) % self.vectors
 
 
 @st.composite
@@ -142,40 +201,57 @@ def programs(draw: st.DrawFn) -> tuple[list[LayerProgram], DrainConfig]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(case=programs(), vectors=st.integers(1, 3), pauses=st.tuples(PAUSES, PAUSES, PAUSES))
+@given(
+    case=programs(),
+    vectors=st.integers(1, 2),
+    inputs=st.integers(1, 5),
+    filling=st.lists(PAUSES, min_size=4, max_size=4),
+    leaving=PAUSES,
+)
 def test_every_chunk_starts_in_the_first_cycle_that_it_may(
-    case: tuple[list[LayerProgram], DrainConfig], vectors: int, pauses: tuple[Pauses, Pauses, Pauses]
+    case: tuple[list[LayerProgram], DrainConfig], vectors: int, inputs: int, filling: list[Pauses], leaving: Pauses
 ) -> None:
-    seen = trace(Surroundings(*case), follow(*case, vectors, *pauses), *WATCHED)
-    assert sum(cycle["sequencer.clear"] for cycle in seen) == vectors * len(case[0])
+    golden = Golden(*case, vectors)
+    driver = golden.follow(inputs, filling[: 2 * vectors], leaving)
+    seen = trace(Surroundings(*case, vectors), driver, *WATCHED)
+    assert sum(cycle["sequencer.clear"] > 0 for cycle in seen) == len(golden.runs) == inputs * len(case[0])
+    finals = [vector for vector, layer in golden.runs if case[0][layer].final]
+    assert finals == [number % vectors for number in range(inputs)]
+
+
+def test_two_vectors_take_turns_and_leave_no_gap() -> None:
+    program = [LayerProgram(0, 2, 1, 0, relu=False, final=final) for final in (False, False, True)]
+    golden = Golden(program, DrainConfig(1, 1, 12), 2)
+    seen = trace(Surroundings(program, golden.drain, 2), golden.follow(4, [never] * 4, never), *WATCHED)
+    issues = [number for number, cycle in enumerate(seen) if cycle["sequencer.issue"]]
+    assert issues == list(range(issues[0], issues[0] + 4 * 3 * 6))
+    assert golden.runs[:6] == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)]
 
 
 @pytest.mark.parametrize(("chunks", "interval"), [(1, 4), (3, 4), (4, 4), (6, 4), (5, 1)])
 def test_tiles_are_as_close_as_chunks_and_drain_allow(chunks: int, interval: int) -> None:
     program = [LayerProgram(0, chunks - 1, 4, 0, relu=False, final=True)]
     drain = DrainConfig(interval, 1, 12)
-    driver = follow(program, drain, 1, never, never, never)
-    seen = trace(Surroundings(program, drain), driver, *WATCHED)
+    seen = trace(Surroundings(program, drain, 1), Golden(program, drain, 1).follow(1, [never] * 2, never), *WATCHED)
     ends = [number for number, cycle in enumerate(seen) if cycle["sequencer.issue"] and cycle["sequencer.last"]]
     assert np.diff(ends).tolist() == [max(chunks, interval)] * 4
 
 
-def test_a_restart_fetches_the_program_anew_but_only_while_idle() -> None:
+def test_a_restart_reads_the_program_anew_but_only_while_idle() -> None:
     program = [LayerProgram(2, 0, 0, 0, relu=False, final=True)]
 
     def driver() -> Driver:
-        yield {"sequencer.free": 1}
-        yield from steps([{}] * 5)
+        yield from steps([{}] * 6)
         yield {"sequencer.restart": 1}
-        yield from steps([{"sequencer.restart": 0}] * 5)
-        yield {"offer": 1}
-        yield from steps([{"offer": 0, "sequencer.restart": 1}] * 5)
+        yield from steps([{"sequencer.restart": 0}] * 6)
+        yield from steps([{"sequencer.waiting": 1, "sequencer.restart": 1}] * 5)
 
-    seen = trace(Surroundings(program, DrainConfig(1, 1, 12)), driver(), "sequencer.accept", "sequencer.idle")
-    fetch = Sequencer.FETCH
-    accept = [*[0] * fetch, *[1] * (7 - fetch), *[0] * fetch, *[1] * (11 - fetch)]
-    assert [cycle["sequencer.accept"] for cycle in seen] == accept
+    seen = trace(Surroundings(program, DrainConfig(1, 1, 12), 2), driver(), *WATCHED[:3])
+    unread = Sequencer.FETCH - 1
+    prepared = [*[0] * unread, *[1] * (7 - unread), *[0] * unread, *[1] * (11 - unread)]
+    assert [cycle["sequencer.prepared"] for cycle in seen] == prepared
     assert [cycle["sequencer.idle"] for cycle in seen] == [*[1] * 13, *[0] * 5]
+    assert {cycle["sequencer.last_input"] for cycle in seen if cycle["sequencer.prepared"]} == {2}
 
 
 @pytest.mark.parametrize(
@@ -184,12 +260,12 @@ def test_a_restart_fetches_the_program_anew_but_only_while_idle() -> None:
         ("layers", 0, "layers is 0; it must be an integer from 1 to 65535"),
         ("layers", 65536, "layers is 65536; it must be an integer from 1 to 65535"),
         ("input_words", 0, "input words is 0; it must be an integer from 1 to 65536"),
-        ("chunks", 65537, "chunks is 65537; it must be an integer from 1 to 65536"),
+        ("vectors", 3, "vectors is 3; it must be an integer from 1 to 2"),
         ("tiles", 0, "tiles is 0; it must be an integer from 1 to 65536"),
         ("weight_words", (1 << 24) + 1, "weight words is 16777217; it must be an integer from 1 to 16777216"),
     ],
 )
 def test_bad_parameters_are_refused(parameter: str, value: int, message: str) -> None:
-    sizes = {"layers": 1, "input_words": 1, "chunks": 1, "tiles": 1, "weight_words": 1} | {parameter: value}
+    sizes = {"vectors": 1, "layers": 1, "input_words": 1, "tiles": 1, "weight_words": 1} | {parameter: value}
     with pytest.raises(TritiumError, match=f"^sequencer: {message}$"):
-        Sequencer(**sizes, drain=DrainConfig(1, 1, 8))
+        Sequencer(**sizes, buffer=BufferConfig(1, 1, (1, 1)), drain=DrainConfig(1, 1, 8))

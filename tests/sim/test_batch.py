@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,8 @@ def vectors() -> np.ndarray:
 
 def check(plan: Plan, vectors: np.ndarray, run: BatchRun) -> None:
     np.testing.assert_array_equal(run.logits, plan.network.forward(vectors).logits)
+    assert run.times == list(chain(*(plan.cycles.times(part) for part in run.parts)))
     assert run.cycles == sum(plan.cycles.total(part) for part in run.parts)
-    assert set(run.left - run.entered + 1) == {plan.cycles.latency}
 
 
 @pytest.mark.parametrize(("loaded", "workers"), [(False, 1), (False, 3), (True, 2)])
@@ -44,10 +44,11 @@ def test_every_logit_and_cycle_is_as_predicted(plan: Plan, vectors: np.ndarray, 
     assert sum(steps) == VECTORS
 
 
-def test_vectors_follow_each_other_one_period_apart(plan: Plan, vectors: np.ndarray) -> None:
-    run = run_batch(plan, vectors, workers=1)
-    assert set(np.diff(run.entered)) == {plan.cycles.period}
-    assert run.periods == {plan.cycles.period}
+def test_a_vector_alone_takes_its_latency(plan: Plan, vectors: np.ndarray) -> None:
+    run = run_batch(plan, vectors, alone=True, workers=1)
+    np.testing.assert_array_equal(run.logits, plan.network.forward(vectors).logits)
+    assert run.times == plan.cycles.alone(VECTORS)
+    assert set(run.left - run.entered + 1) == {plan.cycles.latency}
 
 
 @pytest.mark.parametrize(("fold", "loaded"), [(Fold(6, 4, 2), True), (Fold(3, 9, 1), False)], ids=str)

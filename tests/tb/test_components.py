@@ -37,14 +37,22 @@ def run_quantizer(config, testcase):
     )
 
 
-@pytest.mark.parametrize("testcase", ["random_vectors", "timing"])
-@pytest.mark.parametrize("config", [QuantizerConfig(3, 13, 5), QuantizerConfig(1, 5, 1)], ids=["3x5", "1x1"])
-def test_quantizer(config, testcase):
-    run_quantizer(config, testcase)
+@pytest.mark.parametrize(
+    "config",
+    [QuantizerConfig(3, 13, (5,)), QuantizerConfig(1, 5, (1,)), QuantizerConfig(2, 9, (4, 1, 6))],
+    ids=["3x5", "1x1", "three channels"],
+)
+def test_quantizer(config):
+    run_quantizer(config, "random_vectors")
+
+
+@pytest.mark.parametrize("config", [QuantizerConfig(3, 13, (5,)), QuantizerConfig(1, 5, (1,))], ids=["3x5", "1x1"])
+def test_timing_of_the_quantizer(config):
+    run_quantizer(config, "timing")
 
 
 def test_quantizer_with_every_pair():
-    run_quantizer(QuantizerConfig(lanes=8, width=11, depth=256), "every_pair")
+    run_quantizer(QuantizerConfig(lanes=8, width=11, depths=(256,)), "every_pair")
 
 
 def engine_config(rows, columns, lanes, *, inputs, outputs, layers, **options):
@@ -55,6 +63,7 @@ def engine_config(rows, columns, lanes, *, inputs, outputs, layers, **options):
         columns=columns,
         lanes=lanes,
         max_inputs=inputs,
+        max_hidden=inputs,
         max_outputs=outputs,
         layers=layers,
         weight_words=((layers - 1) * tiles + -(-outputs // rows)) * chunks,
@@ -67,13 +76,14 @@ USUAL = engine_config(6, 4, 2, inputs=40, outputs=20, layers=4, packing="5t8b")
 # The drain takes longer than the next vector's input, whose last layer therefore waits.
 SLOW_DRAIN = engine_config(32, 2, 1, inputs=9, outputs=33, layers=2, packing="2b")
 ALL_LANES = engine_config(4, 4, 4, inputs=24, outputs=10, layers=3, packing="3t5b", input_signed=True)
+ONE_IN_FLIGHT = engine_config(4, 6, 2, inputs=20, outputs=12, layers=3, packing="2b", vectors=1)
 SMALLEST = engine_config(1, 1, 1, inputs=3, outputs=2, layers=1, packing="3t5b")
 
 
 @pytest.mark.parametrize(
     ("config", "networks"),
-    [(USUAL, 25), (SLOW_DRAIN, 12), (ALL_LANES, 12), (SMALLEST, 12)],
-    ids=["usual", "slow drain", "all lanes", "smallest"],
+    [(USUAL, 25), (SLOW_DRAIN, 12), (ALL_LANES, 12), (ONE_IN_FLIGHT, 12), (SMALLEST, 12)],
+    ids=["usual", "slow drain", "all lanes", "one in flight", "smallest"],
 )
 def test_engine(config, networks):
     settings = {"config": asdict(config), "networks": networks}

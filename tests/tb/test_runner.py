@@ -12,7 +12,7 @@ from rtl.decoder import TritDecoder
 from rtl.quantizer import Quantizer, QuantizerConfig
 from sim.testbench import BenchFailure, run_testbench, seed_from_environment
 
-CONFIG = QuantizerConfig(lanes=1, width=6, depth=3)
+CONFIG = QuantizerConfig(lanes=1, width=6, depths=(3,))
 
 
 class OffByOne(PortableArray):
