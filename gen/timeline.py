@@ -38,9 +38,9 @@ class _Arrival(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A vector that is whole in the quantiser: since when it could leave, its channel, its words."""
+    """A vector that is whole in the quantiser: the cycle of its last word, its channel, its words."""
 
-    since: int
+    closed: int
     channel: int
     words: int
 
@@ -85,12 +85,13 @@ class _Timeline:
         while len(self._left) < self._count:
             ready = [self._ready(index) for index in range(self._vectors)]
             soonest = max(now, min(ready))
-            word, leaving = self._next_input(), self._next_leaving()
-            if min(word, leaving) < soonest:
-                if word < leaving:
+            word = self._next_input()
+            handover, leaving = self._next_leaving()
+            if min(word, handover) < soonest:
+                if leaving is None or word < handover:
                     self._enter(word, soonest)
                 else:
-                    self._leave(leaving)
+                    self._leave(handover, leaving)
                 continue
             other = (vector + 1) % self._vectors
             vector = other if ready[other] <= soonest else vector
@@ -118,20 +119,31 @@ class _Timeline:
         if self._words == size:
             self._words, self._next_word = 0, _NEVER
             self._free[(len(self._entered) - 1) % self._vectors] = _NEVER
-            self._whole.append(_Whole(end - 1 + self._config.quantizer.closing, self._vectors, size))
+            self._whole.append(_Whole(end - 1, self._vectors, size))
 
-    def _next_leaving(self) -> int:
-        """The cycle in which the next vector is handed to the dividers."""
-        return max(self._dividers, min((vector.since for vector in self._whole), default=_NEVER))
+    def _next_leaving(self) -> tuple[int, _Whole | None]:
+        """The cycle in which the next vector is handed to the dividers, and that vector."""
+        if not self._whole:
+            return _NEVER, None
+        # A vector is aimed at in the cycle before its handover, from two cycles after its last word on.
+        aim = max(self._dividers - 1, min(vector.closed for vector in self._whole) + 2)
+        while True:
+            aimed = min(
+                (vector for vector in self._whole if vector.closed + 2 <= aim), key=lambda vector: vector.channel
+            )
+            handover = max(aim + 1, aimed.closed + self._config.quantizer.closing)
+            sooner = [v.closed + 2 for v in self._whole if v.channel < aimed.channel and v.closed + 2 < handover]
+            if not sooner:
+                return handover, aimed
+            aim = min(sooner)
 
-    def _leave(self, cycle: int) -> None:
+    def _leave(self, cycle: int, vector: _Whole) -> None:
         """A vector leaves the quantiser for the activation buffer."""
-        chosen = min((vector for vector in self._whole if vector.since <= cycle), key=lambda vector: vector.channel)
-        self._whole.remove(chosen)
-        self._dividers = cycle + chosen.words
-        arrival = _Arrival(cycle + self._config.quantizer.leaving, chosen.words)
-        if chosen.channel < self._vectors:
-            self._hidden[chosen.channel] = arrival
+        self._whole.remove(vector)
+        self._dividers = cycle + vector.words
+        arrival = _Arrival(cycle + self._config.quantizer.leaving, vector.words)
+        if vector.channel < self._vectors:
+            self._hidden[vector.channel] = arrival
         else:
             self._inputs[self._inputs_quantised % self._vectors] = arrival
             self._inputs_quantised += 1
@@ -168,7 +180,7 @@ class _Timeline:
                 self._results.append((tile, tile + config.drain.interval - 1))
             self._results.append((self._tile + drained, last_word))
             words = (size.tiles - 1) * config.drain.interval + size.last_words
-            self._whole.append(_Whole(last_word + config.quantizer.closing, vector, words))
+            self._whole.append(_Whole(last_word, vector, words))
         if layer == 0:
             self._free[vector] = self._tile + 1
             self._inputs[vector] = _Arrival()

@@ -56,8 +56,8 @@ class QuantizerConfig:
 
     @property
     def tree(self) -> int:
-        """Cycles to find the largest magnitude of a word; one at least, in which a first word reaches the memory."""
-        return max(levels(self.lanes), 1)
+        """Cycles to find the largest magnitude of a word; two at least, in which a first word reaches the memory."""
+        return max(levels(self.lanes), 2)
 
     def words(self, shape) -> data.StructLayout:
         """Payload of a stream: `lanes` values, ``last`` on a vector's final word, and the vector's channel."""
@@ -82,8 +82,8 @@ class Quantizer(wiring.Component):
         In, stream of `QuantizerConfig.words` (signed(width)): vectors of 1 word to their channel's depth. ``ready``
         depends on the payload's channel.
     o
-        Out, stream of `QuantizerConfig.words` (signed(8)): as many words, in order. Of several complete vectors that
-        of the lowest channel leaves first.
+        Out, stream of `QuantizerConfig.words` (signed(8)): as many words, in order. Which vector leaves next is
+        chosen in the cycle before: of those whose last word entered two cycles before, the one of the lowest channel.
 
     Latency: `QuantizerConfig.latency` from the last word in to the first word out. Throughput: one word a cycle in and
     out; between the last word of a vector and the first of its channel's next, `QuantizerConfig.closing` cycles pass,
@@ -113,13 +113,15 @@ class Quantizer(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
         m.submodules.divider = divider = RoundingDivider(lanes, self.config.width - 1)
 
-        # By channel: words of the vector that enters; a whole vector is in and its handover to come; so is its maximum.
+        # By channel: words of the vector that enters; of a vector that is not handed over yet: its last word has been
+        # accepted, is in the memory, and the maximum is known.
         entered = Array(Signal(range(depth + 1), name=f"entered_{index}") for index, depth in enumerate(depths))
         closing = Array(Signal(name=f"closing_{index}") for index in range(len(depths)))
+        held = Array(Signal(name=f"held_{index}") for index in range(len(depths)))
         complete = Array(Signal(name=f"complete_{index}") for index in range(len(depths)))
         # Of the vector that leaves: its channel, its words still in the memory, and the address of their first.
         leaving = Signal(self.i.payload.channel.shape())
-        remaining, following = Signal(indices(max(depths))), Signal(read.addr.shape())
+        remaining, following = Signal(indices(max(depths))), Signal(range(sum(depths) + 1))
 
         accept, channel, target = Signal(), self.i.payload.channel, Signal(write.addr.shape())
         m.d.comb += [
@@ -132,53 +134,66 @@ class Quantizer(wiring.Component):
             ),
             accept.eq(self.i.valid & self.i.ready),
         ]
-        collected, last = Signal(word, reset_less=True), Signal()
+        collected, last, entering = Signal(word, reset_less=True), Signal(), Signal.like(leaving)
         for lane in range(lanes):
             value = self.i.payload.data[lane]
             m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
             m.d.sync += collected.signs[lane].eq(value[-1])
-        m.d.sync += [write.en.eq(accept), write.addr.eq(target), last.eq(accept & self.i.payload.last)]
+        m.d.sync += [write.en.eq(accept), write.addr.eq(target)]
+        m.d.sync += [last.eq(accept & self.i.payload.last), entering.eq(channel)]
         m.d.comb += write.data.eq(collected)
 
-        advance, leave, handover, handed = Signal(), Signal(), Signal(), Signal()
-        chosen = Signal.like(leaving)
-        whole, peak = self._maxima(m, collected.magnitudes, write.en, last, handed, leaving)
-        ready = [whole[index] | complete[index] for index in range(len(depths))]
+        advance, leave, handover, handed = (Signal(name=name) for name in ("advance", "leave", "handover", "handed"))
+        whole, peak = self._maxima(m, collected.magnitudes, write.en, Cat(last, entering), handed, leaving)
+        # While nothing else is read, the first word of the vector that shall leave next is, so that the register behind
+        # the memory costs no cycle.
+        aims, aim, chosen = Signal(), Signal.like(leaving), Signal.like(leaving)
         for index in reversed(range(len(depths))):
-            with m.If(ready[index]):
-                m.d.comb += chosen.eq(index)
+            with m.If(held[index] & ~(handover & (chosen == index))):
+                m.d.comb += [aims.eq(1), aim.eq(index)]
+        aimed = Signal()
+        known = Array(whole[index] | complete[index] for index in range(len(depths)))
+        left = Mux(handover, entered[chosen], remaining)
+        aiming = ~leave | (left == 1)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            handover.eq(Cat(ready).any() & (remaining == 0) & advance),
+            handover.eq(aimed & known[chosen] & (remaining == 0) & advance),
             leave.eq((handover | (remaining != 0)) & advance),
             read.en.eq(advance),
-            read.addr.eq(Mux(handover, bases[chosen], following)),
+            read.addr.eq(Mux(aiming, bases[aim], following)),
         ]
+        fetched = Signal(word, reset_less=True)
+        with m.If(advance):
+            m.d.sync += [fetched.eq(read.data), following.eq(read.addr + 1), aimed.eq(aiming & aims)]
+            with m.If(aiming):
+                m.d.sync += chosen.eq(aim)
         m.d.sync += handed.eq(handover)
         for index in range(len(depths)):
             with m.If(whole[index]):
                 m.d.sync += complete[index].eq(1)
+        with m.If(last):
+            m.d.sync += held[entering].eq(1)
         with m.If(accept):
             m.d.sync += [entered[channel].eq(entered[channel] + 1), closing[channel].eq(self.i.payload.last)]
         with m.If(handover):
-            m.d.sync += [complete[chosen].eq(0), closing[chosen].eq(0), entered[chosen].eq(0), leaving.eq(chosen)]
-        left = Mux(handover, entered[chosen], remaining)
+            m.d.sync += [closing[chosen].eq(0), held[chosen].eq(0), complete[chosen].eq(0)]
+            m.d.sync += [entered[chosen].eq(0), leaving.eq(chosen)]
         with m.If(leave):
-            m.d.sync += [following.eq(read.addr + 1), remaining.eq(left - 1)]
+            m.d.sync += remaining.eq(left - 1)
 
         m.d.comb += [
             divider.enable.eq(advance),
-            divider.magnitudes.eq(read.data.magnitudes),
-            divider.signs.eq(read.data.signs),
+            divider.magnitudes.eq(fetched.magnitudes),
+            divider.signs.eq(fetched.signs),
             divider.peak.eq(peak),
             self.o.payload.data.eq(divider.quotients),
         ]
         flags: Value = Cat(leave, left == 1, Mux(handover, chosen, leaving))
         for stage in range(self.config.leaving):
-            held = Signal(len(flags), name=f"flags_{stage}")
+            following_flags = Signal(len(flags), name=f"flags_{stage}")
             with m.If(advance):
-                m.d.sync += held.eq(flags)
-            flags = held
+                m.d.sync += following_flags.eq(flags)
+            flags = following_flags
         m.d.comb += Cat(self.o.valid, self.o.payload.last, self.o.payload.channel).eq(flags)
         return m
 
@@ -191,9 +206,7 @@ class Quantizer(wiring.Component):
             for value, pair in zip(values, pairs, strict=True):
                 m.d.sync += value.eq(Mux(pair[0] > pair[-1], pair[0], pair[-1]))
         channels = range(len(self.config.depths))
-        entering = Signal.like(leaving)
-        m.d.sync += entering.eq(self.i.payload.channel)
-        arrived = delayed(m, Cat(last, entering), self.config.tree, "arrived")
+        arrived = delayed(m, last, self.config.tree, "arrived")
         # The floor of 1 keeps a zero vector's quotients at zero.
         peaks = Array(Signal(self.config.width - 1, name=f"peak_{index}", init=1) for index in channels)
         peak = peaks[arrived[1:]]

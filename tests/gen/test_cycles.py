@@ -18,8 +18,8 @@ def network(*sizes: int) -> Network:
 @pytest.mark.parametrize(
     ("sizes", "fold", "latency", "period", "array"),
     [
-        # One multiplication: in 1, quantiser 12, buffer 1, memory 2, array 2, drain 3 (heard of a cycle early), out 2.
-        ((1, 1), Fold(1, 1, 1), 1 + 12 + 1 + 2 + 2 - 1 + 3 + 2, 7, 1),
+        # One multiplication: in 1, quantiser 13, buffer 1, memory 2, array 2, drain 3 (heard of a cycle early), out 2.
+        ((1, 1), Fold(1, 1, 1), 1 + 13 + 1 + 2 + 2 - 1 + 3 + 2, 7, 1),
         # The first layer's last chunk starts in cycle 17, the second layer's only one in cycle 39.
         ((3, 2, 1), Fold(2, 2, 1), 49, 13.5, 3),
         # Three tiles of one chunk, four cycles apart for the drain.

@@ -106,7 +106,7 @@ def test_latency_and_throughput_are_as_stated(lanes: int, words: int, depth: int
     entered, left = ([word.cycle for word in side] for side in transfers)
     assert entered == list(range(words))
     assert left == list(range(words - 1 + config.latency, 2 * words - 1 + config.latency))
-    assert config.latency == 2 + max(levels(lanes), 1) + RoundingDivider.LATENCY
+    assert config.latency == 2 + max(levels(lanes), 2) + RoundingDivider.LATENCY
     assert len(out) == words
 
 
@@ -116,7 +116,7 @@ def test_the_stated_cycles_pass_between_vectors(lanes: int) -> None:
     config = QuantizerConfig(lanes, 9, (words,))
     taken, _ = quantised(config, words_of(random_vectors(config, [words] * 4, 1)))
     apart = words + config.closing
-    assert config.closing == 1 + max(levels(lanes), 1)
+    assert config.closing == 1 + max(levels(lanes), 2)
     assert [word.cycle for word in taken[::words]] == [index * apart for index in range(4)]
 
 
