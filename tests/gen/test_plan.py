@@ -5,7 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from gen.devices import FAMILIES, device_named
 from gen.plan import Fold, Plan, plan_network
+from gen.presets import load_network
 from golden.errors import TritiumError
 from golden.network import InputType, Layer, Network
 
@@ -90,3 +92,13 @@ def test_the_image_fits_the_engine_that_was_planned() -> None:
         assert len(plan.image.integers(name)) == depth
     for load in plan.image.loads():
         assert load.address < list(plan.config.depths.values())[load.memory]
+
+
+def test_the_small_shipped_network_fits_an_hx8k_with_half_the_block_rams_for_its_weights() -> None:
+    shipped, preset = load_network("mnist-small")
+    plan = replace(plan_network(shipped, preset.fold, packing=preset.packing), family="ice40")
+    device = device_named("ice40-hx8k")
+    assert (plan.config.depths["weights"], sum(plan.config.transfers["weights"])) == (251, 256)
+    assert FAMILIES["ice40"].needed(251, 256) == device.block_rams // 2
+    assert plan.area.block_rams <= device.block_rams
+    assert plan.area.lut4 <= device.lut4
