@@ -82,7 +82,7 @@ RECIPES: Final = {
         Recipe("mnist-small", (784, 48, 32, 10), 300, Distortion(8, 0.08, 0.08, 1, 0.3)),
     )
 }
-"""The shipped networks: 268,800 and 39,488 trits, each ten to fifteen minutes on one core."""
+"""The shipped networks: 268,800 and 39,488 trits, each ten to twelve minutes on one core."""
 
 
 def recipe_named(name: str) -> Recipe:

@@ -11,7 +11,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 @pytest.mark.parametrize(
     ("name", "sizes", "most_trits", "least", "right"),
-    [("mnist", (784, 256, 256, 10), 300_000, 9860, 9933), ("mnist-small", (784, 96, 32, 10), 80_000, 9780, 9859)],
+    [("mnist", (784, 256, 256, 10), 300_000, 9860, 9933), ("mnist-small", (784, 48, 32, 10), 40_000, 9780, 9825)],
 )
 def test_shipped_network_recognises_as_many_test_images_as_stated(name, sizes, most_trits, least, right):
     network = read_checkpoint(GOLDEN / "models" / f"{name}.safetensors")
@@ -30,7 +30,7 @@ def test_shipped_network_recognises_as_many_test_images_as_stated(name, sizes, m
     ("name", "activations", "outputs", "largest"),
     [
         ("mnist", (0, 35, 65), (0, 4572, 354), (0, 4, 5)),
-        ("mnist-small", (0, 17, 29), (0, 347, 217), (0, 1, 2)),
+        ("mnist-small", (0, 9, 54), (0, 169, 330), (0, 1, 4)),
     ],
 )
 def test_float32_reference_differs_from_the_integers_as_often_as_stated(name, activations, outputs, largest):
