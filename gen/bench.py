@@ -4,17 +4,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import median
 
+from amaranth.hdl import Value
 from amaranth.lib import wiring
 
-from gen.bench_harness import Harness, PackedArray, RegisteredDecoder
-from gen.devices import check_array
+from gen.bench_harness import Harness
 from gen.tools import Netlist, Part, Tools, find_tools
 from gen.verilog import generate
-from golden.errors import TritiumError
-from golden.formats import PACKINGS
-from rtl.array import ArrayConfig
-from rtl.config import ARRAYS
-from rtl.decoder import TritDecoder
 from rtl.limits import check_range
 
 _TOP = "bench"
@@ -67,6 +62,8 @@ class Bench:
         The component's own, the harness subtracted.
     harness
         The harness's.
+    available
+        The device's cells that hold a LUT4, and its block RAMs.
     fmax_mhz_seeds
         The highest clock, for each seed.
     units
@@ -82,6 +79,7 @@ class Bench:
     tools: dict[str, str]
     cells: Cells
     harness: Cells
+    available: tuple[int, int]
     fmax_mhz_seeds: tuple[float, ...]
     units: dict[str, int]
     rule: str
@@ -95,6 +93,12 @@ class Bench:
     def lut_per(self) -> dict[str, float]:
         """LUT4 for each of the component's units."""
         return {unit: self.cells.lut4 / number for unit, number in self.units.items()}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Which part of the device's LUT4 and block RAMs the component takes."""
+        luts, block_rams = self.available
+        return {"lut_share": self.cells.lut4 / luts, "block_ram_share": self.cells.block_rams / block_rams}
 
     @property
     def rates(self) -> dict[str, float]:
@@ -117,6 +121,7 @@ class Bench:
             "registers": self.cells.registers,
             "block_rams": self.cells.block_rams,
             "multipliers": self.cells.multipliers,
+            **self.shares,
             "harness_luts": self.harness.lut4,
             **{f"{unit}s": number for unit, number in self.units.items()},
             **{f"lut_per_{unit}": size for unit, size in self.lut_per.items()},
@@ -127,113 +132,89 @@ class Bench:
         }
 
 
-def bench_array(
-    part: Part, config: ArrayConfig, *, packing: str, array: str, seeds: int, progress: Progress = lambda _: None
+def measure(
+    component: str,
+    part: Part,
+    core: wiring.Component,
+    parameters: dict[str, object],
+    *,
+    units: dict[str, int],
+    counted: str,
+    seeds: int,
+    progress: Progress,
 ) -> Bench:
-    """Measure an array with its accumulators and the decoders of its weights.
+    """Build a component in the harness, and the harness alone.
 
     Parameters
     ----------
-    part
-        The device.
-    config
-        The array's size.
-    packing
-        How weights come in.
-    array
-        The implementation, one of `rtl.config.ARRAYS`.
+    component, part, parameters, units
+        As in `Bench`.
+    core
+        The component, with ports ``i`` and ``o``.
+    counted
+        What `core` consists of, for the rule.
     seeds
         How many placements, at least 1.
     progress
         Called with 1 after each of the `steps`.
 
     """
-    _check(seeds, packing)
-    if array not in ARRAYS:
-        raise TritiumError(f"array is {array!r}; it is one of {', '.join(ARRAYS)}")
-    check_array(array, part.family)
     tools = find_tools(part.family)
-    parameters: dict[str, object] = {
-        "array": array,
-        "packing": packing,
-        "rows": config.rows,
-        "columns": config.columns,
-        "inputs": config.inputs,
-        "accumulator_bits": config.accumulator_width,
-    }
-    core = PackedArray(config, packing, array)
-    whole = _synthesise(tools, part, Harness(core, len(core.i), len(core.o)), parameters)
+    inputs, outputs = len(Value.cast(core.i)), len(Value.cast(core.o))
+    whole = synthesise(tools, part, Harness(core, inputs, outputs), parameters)
     progress(1)
-    alone = _synthesise(tools, part, Harness(None, len(core.i), len(core.o)), {"component": "none"})
-    harness = _cells(alone, _placed(alone))
+    alone = synthesise(tools, part, Harness(None, inputs, outputs), {"component": "none"})
+    harness = count_cells(alone, _logic(alone))
     progress(1)
-    speeds = _speeds(whole, seeds, progress)
+    fmax_mhz_seeds = speeds(whole, seeds, progress)
     return Bench(
-        component="array",
+        component=component,
         parameters=parameters,
         part=part,
         tools=dict(tools.versions),
-        cells=_cells(whole, _placed(whole)) - harness,
+        cells=count_cells(whole, _logic(whole)) - harness,
         harness=harness,
-        fmax_mhz_seeds=speeds,
-        units={"mac": config.rows * config.columns},
-        rule=f"LUT4 are {part.logic_cell} as placed, of array, accumulators and decoders: "
-        "all cells less those of the harness placed alone",
+        available=available_cells(whole),
+        fmax_mhz_seeds=fmax_mhz_seeds,
+        units=units,
+        rule=f"LUT4 are {part.logic_cell} as placed, of {counted}: all cells less those of the harness placed alone",
     )
 
 
-def bench_decoder(part: Part, packing: str, *, groups: int, seeds: int, progress: Progress = lambda _: None) -> Bench:
-    """Measure decoders side by side; parameters as in `bench_array`, `groups` is how many decoders."""
-    _check(seeds, packing)
-    check_range("decoder", "groups", groups, 1, 1024)
-    tools = find_tools(part.family)
-    trits = groups * PACKINGS[packing].trits
-    parameters: dict[str, object] = {"packing": packing}
-    bare = _synthesise(tools, part, TritDecoder(packing, trits), parameters)
-    progress(1)
-    core = RegisteredDecoder(packing, trits)
-    whole = _synthesise(tools, part, Harness(core, len(core.i), len(core.o)), parameters)
-    progress(1)
-    cells = _cells(bare, sum(bare.cells.get(cell, 0) for cell in ("LUT4", "SB_LUT4")))
-    return Bench(
-        component="decoder",
-        parameters=parameters,
-        part=part,
-        tools=dict(tools.versions),
-        cells=cells,
-        harness=Cells(0, 0, 0, 0),
-        fmax_mhz_seeds=_speeds(whole, seeds, progress),
-        units={"group": groups, "trit": trits},
-        rule=f"LUT4 of the decoders synthesised without a harness, each one {part.logic_cell}; "
-        "fmax from register to register",
-    )
-
-
-def _check(seeds: int, packing: str) -> None:
+def check_seeds(seeds: int) -> None:
+    """Raise unless a bench can be placed with so many seeds."""
     check_range("bench", "seeds", seeds, 1, 64)
-    if packing not in PACKINGS:
-        raise TritiumError(f"packing is {packing!r}; it is one of {', '.join(PACKINGS)}")
 
 
-def _synthesise(tools: Tools, part: Part, component: wiring.Component, parameters: dict[str, object]) -> Netlist:
+def synthesise(tools: Tools, part: Part, component: wiring.Component, parameters: dict[str, object]) -> Netlist:
+    """The netlist of a component, `parameters` in its header."""
     return tools.synthesise(part, _TOP, generate(component, _TOP, parameters))
 
 
-def _speeds(netlist: Netlist, seeds: int, progress: Progress) -> tuple[float, ...]:
-    speeds = []
+def speeds(netlist: Netlist, seeds: int, progress: Progress) -> tuple[float, ...]:
+    """The highest clock for each seed, from 1 on."""
+    found = []
     for seed in range(1, seeds + 1):
-        speeds.append(netlist.fmax_mhz(seed))
+        found.append(netlist.fmax_mhz(seed))
         progress(1)
-    return tuple(speeds)
+    return tuple(found)
 
 
-def _placed(netlist: Netlist) -> int:
-    """Cells that hold a LUT4 as the placer counts them; every seed gives the same number."""
-    return netlist.place(1)["utilization"][netlist.part.logic_cell]["used"]
+def count_cells(netlist: Netlist, lut4: int) -> Cells:
+    """The cells of a netlist, its LUT4 counted by somebody else."""
 
-
-def _cells(netlist: Netlist, lut4: int) -> Cells:
     def total(*prefixes: str) -> int:
         return sum(number for cell, number in netlist.cells.items() if cell.startswith(prefixes))
 
     return Cells(lut4, total("TRELLIS_FF", "SB_DFF"), total("DP16KD", "SB_RAM40"), total("MULT18", "SB_MAC16"))
+
+
+def available_cells(netlist: Netlist) -> tuple[int, int]:
+    """The device's cells that hold a LUT4, and its block RAMs, as the placer counts them."""
+    utilisation, part = netlist.place(1)["utilization"], netlist.part
+    return utilisation[part.logic_cell]["available"], utilisation[part.block_ram]["available"]
+
+
+def _logic(netlist: Netlist) -> int:
+    """Cells that hold a LUT4 as the placer counts them; every seed gives the same number."""
+    return netlist.place(1)["utilization"][netlist.part.logic_cell]["used"]

@@ -33,8 +33,12 @@ class Part(NamedTuple):
     """nextpnr's options for the device and its package."""
     logic_cell: str
     """The placed cell that holds one LUT4."""
+    block_ram: str
+    """The placed cell of a block RAM."""
     mhz: int
     """The clock that placement aims at."""
+    engine_mhz: int
+    """The clock that a whole engine is meant to reach."""
 
 
 _ECP5 = "synth_ecp5 -nowidelut"
@@ -42,11 +46,11 @@ _ANY_PIN = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"
 PARTS = {
     part.name: part
     for part in (
-        Part("ecp5", "25k", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", 300),
-        Part("ecp5", "45k", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", 300),
-        Part("ecp5", "85k", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", 300),
-        Part("ice40", "hx8k", "synth_ice40", ("--hx8k", "--package", "ct256"), "ICESTORM_LC", 200),
-        Part("ice40", "up5k", "synth_ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC", 80),
+        Part("ecp5", "25k", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "45k", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "85k", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ice40", "hx8k", "synth_ice40", ("--hx8k", "--package", "ct256"), "ICESTORM_LC", "ICESTORM_RAM", 200, 60),
+        Part("ice40", "up5k", "synth_ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC", "ICESTORM_RAM", 80, 24),
     )
 }
 """Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4."""

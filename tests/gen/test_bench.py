@@ -8,7 +8,8 @@ from statistics import median
 import pytest
 from typer.testing import CliRunner, Result
 
-from gen.bench import Bench, bench_array, bench_decoder, steps
+from gen.bench import Bench, steps
+from gen.bench_parts import bench_array, bench_decoder
 from gen.builds import build_root
 from gen.tools import PARTS, find_tools, part_named
 from golden.errors import TritiumError
