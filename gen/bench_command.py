@@ -8,6 +8,7 @@ import typer
 from gen.bench import Bench, steps
 from gen.bench_engine import bench_engine
 from gen.bench_parts import bench_array, bench_decoder
+from gen.bench_plot import plot_benches, read_figures
 from gen.command import (
     ArrayOption,
     FoldOption,
@@ -19,7 +20,7 @@ from gen.command import (
     progress_bar,
     write_json,
 )
-from gen.tables import bench_table, engine_table
+from gen.tables import bench_table, engine_table, files_table
 from gen.tools import DEFAULT_PARTS, PARTS, part_named
 from golden.formats import PACKINGS
 from rtl.array import ArrayConfig
@@ -102,6 +103,20 @@ def engine(
     console.print(engine_table(result))
     console.print(result.rule, style="dim")
     write_json(json_file, result.figures())
+
+
+@app.command()
+def plot(
+    files: Annotated[list[Path], typer.Argument(metavar="F.json...", help="What --json of the benches wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the pictures go.")] = Path(
+        "build/plots"
+    ),
+    json_file: JsonOption = None,
+) -> None:
+    """Draw arrays and engines: LUT4 a multiply-accumulate against clock, and engines against their weight memory."""
+    pictures = plot_benches([read_figures(file) for file in files], output)
+    console.print(files_table(pictures))
+    write_json(json_file, {"files": [str(file) for file in pictures]})
 
 
 def _show(title: str, result: Bench, json_file: Path | None) -> None:

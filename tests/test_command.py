@@ -12,7 +12,7 @@ from golden.image import MemoryImage
 from golden.network import Layer, Network
 from tritium import app, main
 
-COMMANDS = ("plan", "generate", "simulate", "train", "bench array", "bench decoder", "bench engine")
+COMMANDS = ("plan", "generate", "simulate", "train", "bench array", "bench decoder", "bench engine", "bench plot")
 
 
 @pytest.fixture(scope="module")
