@@ -47,10 +47,11 @@ class LoadableMemory(wiring.Component):
     load_valid: Signal
 
     def __init__(self, transfers: tuple[int, ...], depth: int, init: list[int], *, writable: bool = True):
-        check_range("LoadableMemory", "depth", depth, 1, 1 << 24)
-        check_range("LoadableMemory", "number of initial words", len(init), 0, depth)
+        name = type(self).__name__
+        check_range(name, "depth", depth, 1, 1 << 24)
+        check_range(name, "number of initial words", len(init), 0, depth)
         for bits in transfers:
-            check_range("LoadableMemory", "transfer width", bits, 1, LOAD_WIDTH)
+            check_range(name, "transfer width", bits, 1, LOAD_WIDTH)
         self.transfers, self.depth, self.writable = transfers, depth, writable
         self.init = [self._kept(word) for word in init]
         super().__init__(
@@ -73,7 +74,7 @@ class LoadableMemory(wiring.Component):
         return kept
 
     def elaborate(self, platform) -> Module:
-        """The memory, its output register and the register that gathers a word."""
+        """The memory and its output register."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=sum(self.transfers), depth=len(indices(self.depth)), init=self.init)
         read = memory.read_port()
@@ -81,18 +82,22 @@ class LoadableMemory(wiring.Component):
         m.d.sync += self.data.eq(read.data)
         if self.writable:
             write = memory.write_port()
-            transfers = self.load_data
-            if len(self.transfers) > 1:
-                gathered = Signal(LOAD_WIDTH * (len(self.transfers) - 1), reset_less=True)
-                transfers = Cat(gathered, self.load_data)
-                with m.If(self.load_valid):
-                    m.d.sync += gathered.eq(transfers[LOAD_WIDTH:])
-            kept: list[Value] = [
-                transfers.word_select(index, LOAD_WIDTH)[:bits] for index, bits in enumerate(self.transfers)
-            ]
             m.d.comb += [
                 write.addr.eq(self.load_address),
-                write.data.eq(Cat(kept)),
+                write.data.eq(self._gathered(m)),
                 write.en.eq(self.load_valid & self.load_last),
             ]
         return m
+
+    def _gathered(self, m: Module) -> Value:
+        """The word that the present transfer completes; a register holds the transfers before it."""
+        transfers = self.load_data
+        if len(self.transfers) > 1:
+            gathered = Signal(LOAD_WIDTH * (len(self.transfers) - 1), reset_less=True)
+            transfers = Cat(gathered, self.load_data)
+            with m.If(self.load_valid):
+                m.d.sync += gathered.eq(transfers[LOAD_WIDTH:])
+        kept: list[Value] = [
+            transfers.word_select(index, LOAD_WIDTH)[:bits] for index, bits in enumerate(self.transfers)
+        ]
+        return Cat(kept)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-_MODELS = {"CCU2C": "ecp5.v", "TRELLIS_FF": "ecp5.v"}
+_MODELS = {"CCU2C": "ecp5.v", "TRELLIS_FF": "ecp5.v", "SB_SPRAM256KA": "ice40.v"}
 """The file with the model of each cell."""
 
 

@@ -7,7 +7,9 @@ from rtl.array import ArrayConfig
 from rtl.config import ARRAYS, EngineConfig
 from rtl.decoder import TritDecoder
 from rtl.engine import Engine
+from rtl.loadable_memory import LoadableMemory
 from rtl.quantizer import Quantizer, QuantizerConfig
+from rtl.spram_memory import SpramMemory
 from sim.testbench import BenchFailure, run_testbench
 
 
@@ -15,6 +17,21 @@ from sim.testbench import BenchFailure, run_testbench
 def test_decoder(packing, trits):
     settings = {"packing": packing, "trits": trits}
     run_testbench(TritDecoder(packing, trits), "decoder", settings, module="tb.bench_decoder", settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("memory", "transfers", "depth"),
+    [
+        (LoadableMemory, (32, 8), 300),
+        (SpramMemory, (32, 32), 16384),
+        (SpramMemory, (16, 5), 20000),
+        (SpramMemory, (3,), 65536),
+    ],
+    ids=["loadable", "one bank", "two banks", "four banks"],
+)
+def test_memory(memory, transfers, depth):
+    settings = {"transfers": transfers, "depth": depth, "latency": memory.LATENCY}
+    run_testbench(memory(transfers, depth, []), "memory", settings, module="tb.bench_memory", settings=settings)
 
 
 @pytest.mark.parametrize("array", ARRAYS)
