@@ -32,7 +32,7 @@ class Cells:
         Cells that hold a LUT4.
     registers
         Flip-flops.
-    block_rams, multipliers
+    block_rams, multipliers, sprams
         Of the family.
 
     """
@@ -41,6 +41,7 @@ class Cells:
     registers: int
     block_rams: int
     multipliers: int
+    sprams: int
 
     def __sub__(self, other: "Cells") -> "Cells":
         return Cells(*(getattr(self, name) - getattr(other, name) for name in asdict(self)))
@@ -121,6 +122,7 @@ class Bench:
             "registers": self.cells.registers,
             "block_rams": self.cells.block_rams,
             "multipliers": self.cells.multipliers,
+            "sprams": self.cells.sprams,
             **self.shares,
             "harness_luts": self.harness.lut4,
             **{f"{unit}s": number for unit, number in self.units.items()},
@@ -206,7 +208,13 @@ def count_cells(netlist: Netlist, lut4: int) -> Cells:
     def total(*prefixes: str) -> int:
         return sum(number for cell, number in netlist.cells.items() if cell.startswith(prefixes))
 
-    return Cells(lut4, total("TRELLIS_FF", "SB_DFF"), total("DP16KD", "SB_RAM40"), total("MULT18", "SB_MAC16"))
+    return Cells(
+        lut4=lut4,
+        registers=total("TRELLIS_FF", "SB_DFF"),
+        block_rams=total("DP16KD", "SB_RAM40"),
+        multipliers=total("MULT18", "SB_MAC16"),
+        sprams=total("SB_SPRAM"),
+    )
 
 
 def available_cells(netlist: Netlist) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def bench_decoder(part: Part, packing: str, *, groups: int, seeds: int, progress
         part=part,
         tools=dict(tools.versions),
         cells=cells,
-        harness=Cells(0, 0, 0, 0),
+        harness=Cells(0, 0, 0, 0, 0),
         available=available_cells(whole),
         fmax_mhz_seeds=speeds(whole, seeds, progress),
         units={"group": groups, "trit": trits},

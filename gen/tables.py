@@ -70,7 +70,7 @@ def bench_table(title: str, result: Bench) -> Table:
     table.add_row("LUT4", f"{cells.lut4:,} {part.logic_cell}, {shares['lut_share']:.1%} of the device")
     table.add_row("registers", f"{cells.registers:,}")
     table.add_row("block RAMs", f"{cells.block_rams}, {shares['block_ram_share']:.1%} of the device")
-    table.add_row("multipliers", f"{cells.multipliers}")
+    table.add_row("multipliers, SPRAMs", f"{cells.multipliers}, {cells.sprams}")
     for unit, number in result.units.items():
         table.add_row(f"{unit}s a cycle", f"{number:,}")
         table.add_row(f"LUT4 per {unit}", f"{result.lut_per[unit]:.2f}")
