@@ -67,6 +67,8 @@ class Bench:
         The device's cells that hold a LUT4, and its block RAMs.
     fmax_mhz_seeds
         The highest clock, for each seed.
+    slowest_path
+        The path that sets the clock of the first.
     units
         What the component gives a cycle, unit to number; sizes are stated for each.
     rule
@@ -82,6 +84,7 @@ class Bench:
     harness: Cells
     available: tuple[int, int]
     fmax_mhz_seeds: tuple[float, ...]
+    slowest_path: str
     units: dict[str, int]
     rule: str
 
@@ -129,6 +132,7 @@ class Bench:
             **{f"lut_per_{unit}": size for unit, size in self.lut_per.items()},
             "fmax_mhz": self.fmax_mhz,
             "fmax_mhz_seeds": list(self.fmax_mhz_seeds),
+            "slowest_path": self.slowest_path,
             **self.rates,
             "rule": self.rule,
         }
@@ -178,6 +182,7 @@ def measure(
         harness=harness,
         available=available_cells(whole),
         fmax_mhz_seeds=fmax_mhz_seeds,
+        slowest_path=whole.slowest_path(1),
         units=units,
         rule=f"LUT4 are {part.logic_cell} as placed, of {counted}: all cells less those of the harness placed alone",
     )

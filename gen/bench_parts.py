@@ -81,6 +81,7 @@ def bench_decoder(part: Part, packing: str, *, groups: int, seeds: int, progress
         harness=Cells(0, 0, 0, 0, 0),
         available=available_cells(whole),
         fmax_mhz_seeds=speeds(whole, seeds, progress),
+        slowest_path=whole.slowest_path(1),
         units={"group": groups, "trit": trits},
         rule=f"LUT4 of the decoders synthesised without a harness, each one {part.logic_cell}; "
         "fmax from register to register",

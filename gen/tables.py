@@ -76,6 +76,7 @@ def bench_table(title: str, result: Bench) -> Table:
         table.add_row(f"LUT4 per {unit}", f"{result.lut_per[unit]:.2f}")
     speeds = ", ".join(f"{speed:.1f}" for speed in result.fmax_mhz_seeds)
     table.add_row("fmax, median", f"{result.fmax_mhz:.1f} MHz of {speeds}")
+    table.add_row("slowest path, seed 1", result.slowest_path)
     if result.rates:
         table.add_row("GMAC/s", f"{result.rates['gmac_per_s']:.1f}")
         table.add_row("GMAC/s per kLUT4", f"{result.rates['gmac_per_s_per_klut']:.2f}")

@@ -143,6 +143,17 @@ class Netlist:
         """The highest frequency of the slowest clock, as nextpnr states it after routing."""
         return min(clock["achieved"] for clock in self.place(seed)["fmax"].values())
 
+    def slowest_path(self, seed: int) -> str:
+        """The registers at both ends of the path that sets `fmax_mhz`, as they are called after synthesis."""
+        clocked = (path for path in self.place(seed)["critical_paths"] if "<async>" not in (path["from"], path["to"]))
+        path = max((path["path"] for path in clocked), key=lambda steps: sum(step["delay"] for step in steps))
+        steps = [step for step in path if step["type"] != "clk-skew"]
+        start, end = (
+            re.split("_(?:SB|TRELLIS)_", cell)[0] for cell in (steps[0]["from"]["cell"], steps[-1]["to"]["cell"])
+        )
+        delay, levels = sum(step["delay"] for step in path), sum(step["type"] == "logic" for step in path)
+        return f"{start} -> {end}, {levels} cells, {delay:.1f} ns"
+
 
 def find_tools(family: str) -> Tools:
     """The tools for a family, native or YoWASP's; an error says how to install them."""

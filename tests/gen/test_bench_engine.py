@@ -53,6 +53,8 @@ def test_a_whole_engine_is_built_and_its_figures_agree(part: str, array: str, lo
     assert weights <= figures["block_rams"] <= 3 * weights
     assert figures["luts"] == pytest.approx(chosen.area.lut4, rel=0.25)
     assert figures["fmax_mhz"] == median(figures["fmax_mhz_seeds"])
+    assert figures["slowest_path"].startswith("core.core.engine.")
+    assert float(figures["slowest_path"].split()[-2]) == pytest.approx(1000 / figures["fmax_mhz_seeds"][0], abs=0.06)
     assert figures["gmac_per_s"] == pytest.approx(16 * figures["fmax_mhz"] / 1000)
     assert figures["gmac_per_s_per_klut"] == pytest.approx(figures["gmac_per_s"] / figures["luts"] * 1000)
     assert (figures["target_mhz"], figures["timing_met"]) == (20, True)
