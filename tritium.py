@@ -16,6 +16,7 @@ from gen.command import (
     JsonOption,
     Model,
     PackingOption,
+    SpramOption,
     console,
     plan_model,
     progress_bar,
@@ -63,6 +64,7 @@ def plan(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
     device: Annotated[
         str | None, typer.Option("--device", help=f"Choose the fastest fold that fits: {', '.join(DEVICES)}.")
     ] = None,
@@ -73,9 +75,10 @@ def plan(
         raise TritiumError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
     network, preset = load_network(model)
     if device:
-        chosen = fit(network, device_named(device), packing=packing or preset.packing, array=array, vectors=in_flight)
+        choices = {"packing": packing or preset.packing, "array": array, "vectors": in_flight, "spram": spram}
+        chosen = fit(network, device_named(device), **choices)
     else:
-        chosen = plan_model(model, fold, packing, array, in_flight)
+        chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
     console.print(layers_table(chosen))
     console.print(plan_table(chosen, device))
     write_json(json_file, chosen.figures())
@@ -91,13 +94,14 @@ def generate(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
     empty: Annotated[
         bool, typer.Option("--empty", help="Leave the memories empty, to be loaded through the load port.")
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write an engine's Verilog, its memory image and its lint waivers."""
-    chosen = plan_model(model, fold, packing, array, in_flight)
+    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
     folder = output or Path("build") / chosen.network.name
     with console.status("generating Verilog"):
         files = write_output(chosen, folder, initialised=not empty)
@@ -117,6 +121,7 @@ def simulate(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
     alone: Annotated[
         bool, typer.Option("--alone", help="Offer each vector only once the one before has left: batch 1.")
     ] = False,
@@ -133,7 +138,7 @@ def simulate(
 
     The exit status is 0 only if every logit is equal and the simulated cycles are the predicted ones.
     """
-    chosen = plan_model(model, fold, packing, array, in_flight)
+    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
     answers = labels or (TEST_LABELS if vectors == TEST_VECTORS else None)
     batch, wanted = read_vectors(chosen, images, vectors, answers)
     with progress_bar(f"simulating {chosen.network.name}", len(batch)) as advance:

@@ -51,7 +51,8 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     """
     rows, columns, lanes, width = config.rows, config.columns, config.lanes, config.accumulator_width
     quantiser = config.quantizer.width * (23 * lanes + 10)
-    memories = [(config.depths[name], sum(config.transfers[name])) for name in MEMORIES]
+    built = [name for name in MEMORIES if not (config.spram and name == "weights")]
+    memories = [(config.depths[name], sum(config.transfers[name])) for name in built]
     memories += [
         (sum(config.quantizer.depths), lanes * config.quantizer.width),
         (sum(config.buffer.depths), columns * 8),

@@ -12,9 +12,11 @@ from gen.bench_plot import plot_benches, read_figures
 from gen.command import (
     ArrayOption,
     FoldOption,
+    InFlightOption,
     JsonOption,
     Model,
     PackingOption,
+    SpramOption,
     console,
     plan_model,
     progress_bar,
@@ -88,6 +90,8 @@ def engine(
     fold: FoldOption = None,
     packing: PackingOption = None,
     implementation: ArrayOption = "portable",
+    in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
     mhz: MhzOption = None,
     load: Annotated[
         bool, typer.Option("--load", help="Build the load port too; without it the weights are in ROMs.")
@@ -97,7 +101,7 @@ def engine(
 ) -> None:
     """Measure a whole engine with its network: size, clock, images a second (minutes; for large folds an hour)."""
     part = part_named(family, device)
-    plan = plan_model(model, fold, packing, implementation, writable=load)
+    plan = plan_model(model, fold, packing, implementation, in_flight, spram=spram, writable=load or spram)
     with progress_bar(f"{plan.network.name} engine on {part.name}", steps(seeds)) as advance:
         result = bench_engine(part, plan, mhz=part.engine_mhz if mhz is None else mhz, seeds=seeds, progress=advance)
     console.print(engine_table(result))

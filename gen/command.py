@@ -34,17 +34,34 @@ ArrayOption = Annotated[
 InFlightOption = Annotated[
     int, typer.Option("--in-flight", min=1, max=2, help="Vectors in flight: 2 hide each other's latencies.")
 ]
+SpramOption = Annotated[
+    bool, typer.Option("--spram", help="Keep the weights in an iCE40 UP5K's SPRAM, to be loaded at run time.")
+]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")]
 
 
 def plan_model(
-    model: str, fold: str | None, packing: str | None, array: str, in_flight: int = 2, *, writable: bool = True
+    model: str,
+    fold: str | None,
+    packing: str | None,
+    array: str,
+    in_flight: int = 2,
+    *,
+    spram: bool = False,
+    writable: bool = True,
 ) -> Plan:
     """The plan of a model as the options say, the model's own fold and packing where they say nothing."""
     network, preset = load_network(model)
     shape = Fold.parse(fold) if fold else preset.fold
-    choices = {"packing": packing or preset.packing, "array": array, "vectors": in_flight, "writable": writable}
-    return plan_network(network, shape, **choices)
+    return plan_network(
+        network,
+        shape,
+        packing=packing or preset.packing,
+        array=array,
+        vectors=in_flight,
+        spram=spram,
+        writable=writable,
+    )
 
 
 @contextmanager

@@ -16,6 +16,8 @@ class Device(NamedTuple):
     """Four-input look-up tables."""
     block_rams: int
     """Block RAMs of the family's size."""
+    sprams: int = 0
+    """SPRAM cells, 16 bits x 16,384 words each."""
 
 
 class BlockRam(NamedTuple):
@@ -37,7 +39,7 @@ FAMILIES = {
 DEVICES = {
     device.name: device
     for device in (
-        Device("ice40-up5k", "ice40", 5280, 30),
+        Device("ice40-up5k", "ice40", 5280, 30, 4),
         Device("ice40-hx8k", "ice40", 7680, 32),
         Device("ecp5-12f", "ecp5", 12144, 32),
         Device("ecp5-25f", "ecp5", 24288, 56),
@@ -45,7 +47,7 @@ DEVICES = {
         Device("ecp5-85f", "ecp5", 83640, 208),
     )
 }
-"""Devices by name; the UP5K's SPRAM is not counted."""
+"""Devices by name."""
 
 
 def device_named(name: str) -> Device:

@@ -7,6 +7,7 @@ from gen.devices import Device, check_array
 from gen.plan import Fold, Plan, plan_network
 from golden.errors import TritiumError
 from golden.network import Network
+from rtl.spram_memory import SpramMemory
 
 _SIZES = (1, 2, 4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 _LANES = (1, 2, 4, 8, 16, 32)
@@ -14,7 +15,15 @@ _FILL = 0.85
 """Share of a device's LUT4 that is planned for: beyond it, routing fails or timing suffers."""
 
 
-def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "portable", vectors: int = 2) -> Plan:
+def fit(
+    network: Network,
+    device: Device,
+    *,
+    packing: str = "2b",
+    array: str = "portable",
+    vectors: int = 2,
+    spram: bool = False,
+) -> Plan:
     """The plan with the shortest period, and of those the least logic, whose estimate fits the device.
 
     Raises
@@ -30,8 +39,12 @@ def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "
     for rows, columns, lanes in product(_SIZES, _SIZES, _LANES):
         if rows % lanes or columns % lanes:
             continue
-        fold = Fold(rows, columns, lanes)
-        plan = replace(plan_network(network, fold, packing=packing, array=array, vectors=vectors), family=device.family)
+        made = plan_network(
+            network, Fold(rows, columns, lanes), packing=packing, array=array, vectors=vectors, spram=spram
+        )
+        plan = replace(made, family=device.family)
+        if spram and SpramMemory.cells(sum(plan.config.transfers["weights"]), plan.config.weight_words) > device.sprams:
+            continue
         area = plan.area
         need = (area.block_rams, area.lut4)
         smallest = min(smallest or need, need)
@@ -42,8 +55,11 @@ def fit(network: Network, device: Device, *, packing: str = "2b", array: str = "
             continue
         if best is None or (plan.cycles.period, area.lut4) < best[:2]:
             best = (plan.cycles.period, area.lut4, plan)
+    if smallest is None:
+        raise TritiumError(
+            f"{network.name}, packed as {packing}, does not fit the {device.sprams} SPRAM of {device.name}"
+        )
     if best is None:
-        assert smallest is not None
         raise TritiumError(
             f"{network.name} does not fit {device.name}: packed as {packing}, its smallest engine needs {smallest[0]} "
             f"block RAMs and {smallest[1]} LUT4; the device has {device.block_rams} and {budget} to plan with"

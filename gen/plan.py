@@ -110,6 +110,7 @@ class Plan:
             "trits": self.network.trits,
             "fold": str(self.fold),
             "packing": config.packing,
+            "spram": config.spram,
             "array": config.array,
             "vectors": config.vectors,
             "accumulator_bits": config.accumulator_width,
@@ -138,8 +139,9 @@ class Plan:
         }
 
     def engine(self, *, initialised: bool = True) -> Engine:
-        """The hardware, with the image as its memories' initial contents or with empty memories."""
-        return Engine(self.config, {name: self.image.integers(name) for name in MEMORIES} if initialised else None)
+        """The hardware, with the image as its memories' initial contents, SPRAM left out, or with empty memories."""
+        names = [name for name in MEMORIES if initialised and not (self.config.spram and name == "weights")]
+        return Engine(self.config, {name: self.image.integers(name) for name in names})
 
     def verilog(self, *, initialised: bool = True) -> str:
         """The engine's Verilog; the module is called `MODULE`."""
@@ -167,6 +169,7 @@ def plan_network(
     packing: str = "2b",
     array: str = "portable",
     vectors: int = 2,
+    spram: bool = False,
     writable: bool = True,
 ) -> Plan:
     """The smallest engine of a fold that runs the network."""
@@ -183,6 +186,7 @@ def plan_network(
         packing=packing,
         array=array,
         vectors=vectors,
+        spram=spram,
         input_signed=network.input_type == "int8",
         writable=writable,
     )

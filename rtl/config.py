@@ -42,6 +42,8 @@ class EngineConfig:
         Implementation of the array, one of `ARRAYS`.
     vectors
         Vectors in flight, 1 or 2: with 2, one's layers run while the other's activations are quantised.
+    spram
+        Whether weights lie in the SPRAM of an iCE40 UP5K instead of block RAM; they then have to be loaded.
     input_signed
         Whether inputs are int8 (True) or uint8 (False).
     writable
@@ -61,6 +63,7 @@ class EngineConfig:
     packing: str = "2b"
     array: str = "portable"
     vectors: int = 2
+    spram: bool = False
     input_signed: bool = False
     writable: bool = True
 
@@ -74,6 +77,8 @@ class EngineConfig:
         check_multiple("engine", "rows", self.rows, "lanes", self.lanes)
         check_multiple("engine", "columns", self.columns, "lanes", self.lanes)
         check_range("engine", "vectors", self.vectors, 1, 2)
+        if self.spram and not self.writable:
+            raise TritiumError("engine: spram is True and writable False; SPRAM holds only what is loaded")
         for name in ("max_inputs", "max_hidden", "max_outputs"):
             check_range("engine", name, getattr(self, name), 1, 65536)
         check_range("engine", "layers", self.layers, 1, 1024)

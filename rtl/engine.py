@@ -18,6 +18,7 @@ from rtl.loadable_memory import LoadableMemory
 from rtl.pipeline import delayed
 from rtl.quantizer import Quantizer
 from rtl.sequencer import Sequencer
+from rtl.spram_memory import SpramMemory
 
 
 class Engine(wiring.Component):
@@ -28,7 +29,8 @@ class Engine(wiring.Component):
     config
         The limits; see `EngineConfig`.
     init
-        Initial contents of the memories, by their names in `golden.formats.MEMORIES`, as words of the image.
+        Initial contents of the memories, by their names in `golden.formats.MEMORIES`, as words of the image; SPRAM
+        can have none.
 
     Members
     -------
@@ -58,12 +60,11 @@ class Engine(wiring.Component):
 
     def __init__(self, config: EngineConfig, init: Mapping[str, Sequence[int]] | None = None):
         self.config = config
-        self.memories = {
-            name: LoadableMemory(
-                config.transfers[name], config.depths[name], list((init or {}).get(name, ())), writable=config.writable
-            )
-            for name in MEMORIES
-        }
+        self.memories: dict[str, LoadableMemory] = {}
+        for name in MEMORIES:
+            shape = (config.transfers[name], config.depths[name], list((init or {}).get(name, ())))
+            spram = config.spram and name == "weights"
+            self.memories[name] = SpramMemory(*shape) if spram else LoadableMemory(*shape, writable=config.writable)
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(config.element, config.lanes))),

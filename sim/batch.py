@@ -100,6 +100,7 @@ def run_batch(
         Whether each vector is offered only once the one before has left; otherwise there is no gap between them.
     loaded
         Whether the memories start empty and the image comes in through the load port; otherwise it is built in.
+        SPRAM is always loaded.
     workers
         Processes, 1 to 64; the vectors are divided among them.
     waves
@@ -109,6 +110,7 @@ def run_batch(
 
     """
     plan.network.check_batch(vectors)
+    loaded = loaded or plan.config.spram
     if not 1 <= workers <= 64:
         raise TritiumError(f"the number of workers is {workers}; it must be from 1 to 64")
     executable = build_batch(plan.verilog(initialised=not loaded), waves=waves)
