@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gen.devices import FAMILIES
 from golden.formats import MEMORIES, PACKINGS
 from rtl.array_ecp5 import Ecp5Array
+from rtl.array_ice40 import Ice40Array
 from rtl.config import ARRAYS, EngineConfig
 
 _DECODER = {"2b": 0, "3t5b": 5, "5t8b": 18}
@@ -73,6 +74,8 @@ def _array(config: EngineConfig, family: str) -> int:
     if ARRAYS[config.array] is Ecp5Array:
         # Beside the carry chains, one inverter for the top bit of each column.
         return Ecp5Array.half_cells(config.array_config) + config.columns
+    if ARRAYS[config.array] is Ice40Array:
+        return Ice40Array.logic_cells(config.array_config)
     # ECP5's carry cells hold two bits each.
     step = 2 if family == "ecp5" else 1
     tree, count, bits = 0, config.columns, 8

@@ -29,7 +29,10 @@ PackingOption = Annotated[
     str | None, typer.Option("--packing", help=f"How weights are stored: {', '.join(PACKINGS)}. Default: the model's.")
 ]
 ArrayOption = Annotated[
-    str, typer.Option("--array", help=f"How the array is made: {', '.join(ARRAYS)} (for ECP5 devices only).")
+    str,
+    typer.Option(
+        "--array", help=f"How the array is made: {', '.join(ARRAYS)}; `ecp5` and `ice40` for their devices only."
+    ),
 ]
 InFlightOption = Annotated[
     int, typer.Option("--in-flight", min=1, max=2, help="Vectors in flight: 2 hide each other's latencies.")

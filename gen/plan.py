@@ -12,7 +12,7 @@ from golden.errors import TritiumError
 from golden.formats import MEMORIES
 from golden.image import MemoryImage
 from golden.network import Network
-from rtl.config import EngineConfig
+from rtl.config import ARRAYS, EngineConfig
 from rtl.engine import Engine
 
 MODULE = "tritium"
@@ -190,7 +190,7 @@ def plan_network(
         input_signed=network.input_type == "int8",
         writable=writable,
     )
-    return Plan(network, config)
+    return Plan(network, config, ARRAYS[array].family or Plan.family)
 
 
 def _longest_hidden(network: Network) -> int:

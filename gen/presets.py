@@ -27,7 +27,7 @@ class Preset(NamedTuple):
 
 PRESETS = {
     "mnist": Preset(_GOLDEN / "models" / "mnist.safetensors", Fold(16, 16, 8), "3t5b"),
-    "mnist-small": Preset(_GOLDEN / "models" / "mnist-small.safetensors", Fold(16, 10, 2), "5t8b"),
+    "mnist-small": Preset(_GOLDEN / "models" / "mnist-small.safetensors", Fold(8, 10, 2), "5t8b"),
 }
 
 DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")

@@ -10,12 +10,13 @@ from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, Correction
 from rtl.activation_buffer import BufferConfig
 from rtl.array import ArrayConfig, MacArray
 from rtl.array_ecp5 import Ecp5Array
+from rtl.array_ice40 import Ice40Array
 from rtl.array_portable import PortableArray
 from rtl.drain import DrainConfig
 from rtl.limits import check_multiple, check_range
 from rtl.quantizer import QuantizerConfig
 
-ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array}
+ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
 """The implementations of the array."""
 
 

@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
-_MODELS = {"CCU2C": "ecp5.v", "TRELLIS_FF": "ecp5.v", "SB_SPRAM256KA": "ice40.v"}
+_MODELS = {
+    "CCU2C": "ecp5.v",
+    "TRELLIS_FF": "ecp5.v",
+    "SB_LUT4": "ice40.v",
+    "SB_CARRY": "ice40.v",
+    "SB_SPRAM256KA": "ice40.v",
+}
 """The file with the model of each cell."""
 
 

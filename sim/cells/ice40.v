@@ -24,3 +24,21 @@ module SB_SPRAM256KA (
             DATAOUT <= mem[ADDRESS];
 endmodule
 /* verilator lint_on UNUSEDSIGNAL */
+
+// A four-input table.
+module SB_LUT4 #(
+    parameter [15:0] LUT_INIT = 16'h0000
+) (
+    input I0, I1, I2, I3,
+    output O
+);
+    assign O = LUT_INIT[{I3, I2, I1, I0}];
+endmodule
+
+// The carry of a logic cell: that of a full adder.
+module SB_CARRY (
+    input I0, I1, CI,
+    output CO
+);
+    assign CO = I0 & I1 | I0 & CI | I1 & CI;
+endmodule

