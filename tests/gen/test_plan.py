@@ -98,6 +98,6 @@ def test_the_small_shipped_network_fits_an_hx8ks_block_rams_and_leaves_half_to_t
     shipped, preset = load_network("mnist-small")
     plan = replace(plan_network(shipped, preset.fold, packing=preset.packing), family="ice40")
     device = device_named("ice40-hx8k")
-    assert (plan.config.depths["weights"], sum(plan.config.transfers["weights"])) == (251, 256)
-    assert FAMILIES["ice40"].needed(251, 256) == device.block_rams // 2
+    assert (plan.config.depths["weights"], sum(plan.config.transfers["weights"])) == (502, 128)
+    assert FAMILIES["ice40"].needed(502, 128) == device.block_rams // 2
     assert plan.area.block_rams <= device.block_rams
