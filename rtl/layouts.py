@@ -18,6 +18,12 @@ LOAD = data.StructLayout({"data": LOAD_WIDTH, "address": 24, "last": 1, "memory"
 A word's transfers come lowest bits first; ``last`` marks the one that completes it.
 """
 
+RECEIVED = data.StructLayout({"data": 8, "error": 1})
+"""A byte off a serial line; ``error``: its stop bit was not there."""
+
+BYTE = data.StructLayout({"data": 8, "last": 1})
+"""A byte of a frame; ``last`` marks the frame's final byte."""
+
 
 def words(shape, lanes: int) -> data.StructLayout:
     """Payload of a stream of vectors: `lanes` values a word, ``last`` on the final word of a vector."""
