@@ -170,7 +170,6 @@ class State(NamedTuple):
     """What a device has in its memories, see `golden.link_format.STATE_FIELDS`."""
 
     loaded: int
-    last_input: int
     image: int
 
     @classmethod

@@ -57,6 +57,12 @@ HEADER_BYTES: Final = 3
 CRC_BYTES: Final = 4
 """Bytes of a frame behind its payload."""
 
+CRC_POLYNOMIAL: Final = 0xEDB88320
+"""Of the CRC-32, its lowest power in the highest bit."""
+
+CRC_RESIDUE: Final = 0xDEBB20E3
+"""What a register without final inversion holds when content and its CRC-32 have passed."""
+
 LOAD_HEADER_BYTES: Final = 4
 """Bytes of a ``load`` before its words."""
 
@@ -100,10 +106,10 @@ class Refusal(IntEnum):
     """There is no image."""
     LENGTH = 8
     """The payload is not what the command, or the image's input vector, takes."""
-    RANGE = 9
-    """The memory has no such word."""
-    ORDER = 10
+    ORDER = 9
     """The image does not continue there."""
+    RANGE = 10
+    """The memory has no room for it, or there is no such memory."""
     STUCK = 11
     """The engine gave no result in its time and was reset."""
 
@@ -151,18 +157,17 @@ clock_hz
 CONFIG_FIELDS: Final = tuple(IDENTITY_FIELDS)[1:14]
 """The fields that ``config`` stands for."""
 
-STATE_FIELDS: Final = {"loaded": 1, "last_input": 2, "image": 4}
-"""What a device has in its memories: whether there is an image; the index of the last stream word of its input vector;
-the number that names it."""
+STATE_FIELDS: Final = {"loaded": 1, "image": 4}
+"""What a device has in its memories: whether there is an image, and the number that names it."""
 
-COUNTER_FIELDS: Final = {"frames": 4, "refused": 4, "lost": 4, "cycles": 4}
-"""What a device counts from its reset on, modulo 2**32; the frame that asks is not in it.
+COUNTER_FIELDS: Final = {"frames": 2, "refused": 2, "lost": 2, "cycles": 4}
+"""What a device counts from its reset on, modulo 2**16; the frame that asks is not in it.
 
 frames, refused
     Replies that said done, and that said refused.
 lost
     Frames that came while the device was busy, and got no reply.
 cycles
-    Of the last run, from its first input word's offer to its last result's leaving; longer than the engine's own
-    latency, because the link passes one byte at a time.
+    Of the last run, from the beginning of its input to the end of its results; more than the engine's own latency,
+    because the link passes one byte at a time.
 """

@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ETHERNET
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.link_format import CRC_BYTES, DELIMITER, FULL_BLOCK, HEADER_BYTES, Refusal
+from rtl.crc32 import Crc32
 from rtl.layouts import RECEIVED
 from rtl.limits import check_range
 
@@ -23,12 +23,12 @@ class FrameReceiver(wiring.Component):
     Parameters
     ----------
     payload
-        Longest payload, 1 to 65536 bytes.
+        Longest payload, 1 to 2**20 bytes.
 
     Members
     -------
     i
-        In, stream of `RECEIVED`: the coded bytes; always taken.
+        In, stream of `RECEIVED`: the coded bytes, at least `Crc32.LATENCY` cycles apart; always taken.
     held
         Out, 1: a frame is here; the members below speak of it.
     refusal
@@ -46,7 +46,7 @@ class FrameReceiver(wiring.Component):
         Out, 1: a frame has ended that came while another was held; it is dropped.
 
     A frame that began while another was held and ends after its release is DAMAGED. A byte with an error is never a
-    delimiter, but damages its frame. Throughput: one byte a cycle.
+    delimiter, but damages its frame. Throughput: one byte in `Crc32.LATENCY` cycles.
 
     """
 
@@ -61,7 +61,7 @@ class FrameReceiver(wiring.Component):
     lost: Signal
 
     def __init__(self, payload: int):
-        check_range("frame receiver", "payload", payload, 1, 65536)
+        check_range("frame receiver", "payload", payload, 1, 1 << 20)
         self.depth = HEADER_BYTES + payload + CRC_BYTES
         super().__init__(
             {
@@ -81,7 +81,7 @@ class FrameReceiver(wiring.Component):
         """A counter of the block's bytes, the CRC-32, the memory, and what is known of the frame under way."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
-        m.submodules.crc = crc = CRC32_ETHERNET(8).create()
+        m.submodules.crc = crc = Crc32()
         write, read = memory.write_port(), memory.read_port()
 
         left, zero = Signal(8), Signal()  # data bytes left in the block; a zero stands before the next one
@@ -120,7 +120,7 @@ class FrameReceiver(wiring.Component):
         with m.Elif(crc.valid):
             m.d.sync += count.eq(self.depth + 1)
         with m.If(end & ~self.held):
-            bad = damaged | (left != 0) | ~crc.match_detected
+            bad = damaged | (left != 0) | ~crc.match
             short, long = count < HEADER_BYTES + CRC_BYTES, count > self.depth
             size = Mux(short, Refusal.SHORT, Mux(long, Refusal.LONG, 0))
             m.d.sync += [self.held.eq(1), self.refusal.eq(Mux(bad, Refusal.DAMAGED, size))]

@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ETHERNET
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.link_format import CRC_BYTES, DELIMITER, FULL_BLOCK, HEADER_BYTES
+from rtl.crc32 import Crc32
 from rtl.layouts import BYTE
 from rtl.limits import check_range
 
@@ -17,7 +17,7 @@ class FrameSender(wiring.Component):
     Parameters
     ----------
     payload
-        Longest payload, 1 to 65536 bytes; more than that is sent damaged.
+        Longest payload, 1 to 2**20 bytes; more than that is sent damaged.
 
     Members
     -------
@@ -28,8 +28,8 @@ class FrameSender(wiring.Component):
     o
         Out, stream of unsigned(8): the coded bytes, delimiter included.
 
-    A frame's first coded byte is there 8 cycles after its last byte came in, one more for each 254 bytes without a
-    zero. Throughput: one byte a cycle in, one in two cycles out.
+    A frame's first coded byte is there 15 cycles after its last byte came in. Throughput: one byte in
+    `Crc32.LATENCY` cycles in, one in two cycles out.
 
     """
 
@@ -38,7 +38,7 @@ class FrameSender(wiring.Component):
     o: stream.Interface
 
     def __init__(self, payload: int):
-        check_range("frame sender", "payload", payload, 1, 65536)
+        check_range("frame sender", "payload", payload, 1, 1 << 20)
         content = HEADER_BYTES + payload + CRC_BYTES
         self.depth = content + -(-content // (FULL_BLOCK - 1))
         super().__init__({"i": In(stream.Signature(BYTE)), "abort": In(1), "o": Out(stream.Signature(8))})
@@ -47,14 +47,15 @@ class FrameSender(wiring.Component):
         """One memory: each block's code is written over its first place when the block is known."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
-        m.submodules.crc = crc = CRC32_ETHERNET(8).create()
+        m.submodules.crc = crc = Crc32()
         write, read = memory.write_port(), memory.read_port()
 
-        code, here = Signal(range(self.depth)), Signal(range(self.depth + 1), init=1)  # where the block begins and ends
+        # Where the block begins and ends; then what was sent and what is to be.
+        code, here = Signal(range(self.depth + 1)), Signal(range(self.depth + 1), init=1)
         size, summed = Signal(8, init=1), Signal(range(CRC_BYTES))
-        byte, offered, taken, close = Signal(8), Signal(), Signal(), Signal()
-        m.d.comb += [taken.eq(offered & (size != FULL_BLOCK)), crc.data.eq(self.i.payload.data)]
-        with m.If(offered | close):
+        byte, offered, fits, taken, close = Signal(8), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [fits.eq((size != FULL_BLOCK) & ~crc.busy), taken.eq(offered & fits), crc.data.eq(self.i.payload.data)]
+        with m.If((offered & ~crc.busy) | close):
             m.d.comb += write.en.eq(1)
             with m.If(taken & (byte != 0)):
                 m.d.comb += [write.addr.eq(here), write.data.eq(byte)]
@@ -66,14 +67,13 @@ class FrameSender(wiring.Component):
                 m.d.sync += here.eq(here + 1)
         restart = [code.eq(0), here.eq(1), size.eq(1)]
 
-        at = Signal(range(self.depth + 1))
-        m.d.comb += read.addr.eq(at)
+        m.d.comb += read.addr.eq(code)
         with m.FSM():
             with m.State("TAKE"):
                 m.d.comb += [
                     offered.eq(self.i.valid & ~self.abort),
                     byte.eq(self.i.payload.data),
-                    self.i.ready.eq(taken),
+                    self.i.ready.eq(fits & ~self.abort),
                     crc.valid.eq(taken),
                     crc.start.eq(self.abort),
                 ]
@@ -89,18 +89,19 @@ class FrameSender(wiring.Component):
                         m.next = "CLOSE"
             with m.State("CLOSE"):
                 m.d.comb += [close.eq(1), crc.start.eq(1)]
+                m.d.sync += code.eq(0)
                 m.next = "FETCH"
             with m.State("FETCH"):
                 m.next = "SEND"
             with m.State("SEND"):
-                finished = at == here
+                finished = code == here
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(read.data)]
                 with m.If(finished):
                     m.d.comb += self.o.payload.eq(DELIMITER)
                 with m.If(self.o.ready):
-                    m.d.sync += at.eq(at + 1)
+                    m.d.sync += code.eq(code + 1)
                     m.next = "FETCH"
                     with m.If(finished):
-                        m.d.sync += [at.eq(0), *restart]
+                        m.d.sync += restart
                         m.next = "TAKE"
         return m

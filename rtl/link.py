@@ -1,0 +1,241 @@
+"""The host link: answers the requests of `golden.link_format` and passes images and vectors to an engine."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.formats import LOAD_WIDTH, MEMORIES
+from golden.link_format import HEADER_BYTES, LOAD_HEADER_BYTES, VERSION, Command, Refusal
+from rtl.frame_receiver import FrameReceiver
+from rtl.frame_sender import FrameSender
+from rtl.layouts import LOAD, RECEIVED, words
+from rtl.link_config import LinkConfig
+from rtl.link_reply import COUNTERS, STATE, LinkReply
+
+_TRANSFER = LOAD_WIDTH // 8
+_ADDRESS = LOAD["address"].width
+
+
+class Link(wiring.Component):
+    """Takes requests from a line of bytes, one at a time, carries them out or refuses them, and replies.
+
+    Parameters
+    ----------
+    config
+        The size.
+    identity
+        What the device says it is: `golden.link_format.IDENTITY_FIELDS` as bytes.
+    last_input, image
+        Of an image that the memories hold from the start: the index of its input vector's last stream word, and the
+        number that names it. Without them a host must load one.
+
+    Members
+    -------
+    i
+        In, stream of `RECEIVED`: bytes from the host; always taken.
+    o
+        Out, stream of unsigned(8): bytes to the host.
+    vectors
+        Out, stream of ArrayLayout(unsigned(8) or signed(8), lanes): to the engine's ``i``.
+    results
+        In, stream of `words` (signed(accumulator_width), lanes): from the engine's ``o``.
+    load
+        Out, stream of `LOAD`: to the engine's ``load``.
+    reset
+        Out, 1: resets the engine, which has not given its results in time (`LinkConfig.patience`).
+
+    A request is carried out when all of it is here and its CRC-32 is right. Its payload is then read twice: once to see
+    whether it fits, and only then into the engine; a reading takes 2 cycles a byte and 1 more a word. Meanwhile and
+    until its reply is made, what comes in is dropped and counted. A reset of the link forgets the request under way,
+    never what the memories hold.
+
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    vectors: stream.Interface
+    results: stream.Interface
+    load: stream.Interface
+    reset: Signal
+
+    def __init__(self, config: LinkConfig, identity: Sequence[int], *, last_input: int | None = None, image: int = 0):
+        self.config, self.identity = config, identity
+        self.last_input, self.image = last_input, image
+        engine = config.engine
+        element = signed(8) if engine.input_signed else unsigned(8)
+        super().__init__(
+            {
+                "i": In(stream.Signature(RECEIVED, always_ready=True)),
+                "o": Out(stream.Signature(8)),
+                "vectors": Out(stream.Signature(data.ArrayLayout(element, engine.lanes))),
+                "results": In(stream.Signature(words(signed(engine.accumulator_width), engine.lanes))),
+                "load": Out(stream.Signature(LOAD)),
+                "reset": Out(1),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        """One state machine between the receiver's memory, the engine and the sender's memory."""
+        m = Module()
+        engine = self.config.engine
+        m.submodules.receiver = receiver = FrameReceiver(self.config.request)
+        m.submodules.reply = reply = LinkReply(self.identity, engine.lanes, engine.accumulator_width)
+        m.submodules.sender = sender = FrameSender(self.config.reply)
+        wiring.connect(m, wiring.flipped(self.i), receiver.i)
+        wiring.connect(m, wiring.flipped(self.results), reply.results)
+        wiring.connect(m, reply.o, sender.i)
+        wiring.connect(m, sender.o, wiring.flipped(self.o))
+        command = receiver.header.command
+
+        # The memories survive a reset, and so does what is known of them.
+        loaded = self.last_input is not None
+        state = Signal(STATE, init={"loaded": int(loaded), "image": self.image}, reset_less=True)
+        last_input = Signal(16, init=self.last_input or 0, reset_less=True)
+        counters, cycles, running = Signal(COUNTERS), Signal(self.config.patience + 1), Signal()
+        expired, gives_up = Signal(), Signal()
+        refusal = Signal.like(reply.refusal)
+        m.d.comb += [
+            reply.request.eq(receiver.header),
+            reply.refusal.eq(refusal),
+            reply.state.eq(state),
+            reply.counters.eq(counters),
+            reply.counters.cycles.eq(cycles),
+            expired.eq(running & cycles[-1]),
+            sender.abort.eq(gives_up),
+            reply.restart.eq(gives_up),
+            self.reset.eq(gives_up),
+        ]
+        m.d.sync += counters.lost.eq(counters.lost + receiver.lost)
+        with m.If(running):
+            m.d.sync += cycles.eq(cycles + 1)
+
+        # The payload is gathered into units, first byte lowest: stream words of a vector, or transfers of an image.
+        is_run = command == Command.RUN
+        unit_bytes = max(engine.lanes, _TRANSFER)
+        unit, gathered = Signal(8 * unit_bytes, reset_less=True), Signal(range(unit_bytes))
+        units = Signal(17)  # of the vector, or of the memory's word
+        apply, placed = Signal(), Signal()  # the second reading; the place in the memories is known
+        memory, address = Signal(8), Signal(range(max(engine.depths.values()) + self.config.request))
+        here = Signal(LOAD_WIDTH)
+        m.d.comb += here.eq(unit[-LOAD_WIDTH:])
+        last_part, depth = Signal(16), Signal.like(address)
+        with m.Switch(memory):
+            for number, name in enumerate(MEMORIES):
+                with m.Case(number):
+                    m.d.comb += [last_part.eq(len(engine.transfers[name]) - 1), depth.eq(engine.depths[name])]
+        m.d.comb += [
+            Value.cast(self.vectors.payload).eq(unit[-8 * engine.lanes :]),
+            self.load.payload.data.eq(here),
+            self.load.payload.memory.eq(memory),
+            self.load.payload.address.eq(address),
+            self.load.payload.last.eq(units == last_part),
+        ]
+
+        # An image continues where it ended or before, in the next memory, or begins anew.
+        goes_on, ordered = Signal(range(len(MEMORIES))), Signal()
+        goes_on_address = Signal.like(address)
+        place = data.View(data.StructLayout({"memory": 8, "address": _ADDRESS}), here)
+        same = place.memory == goes_on
+        begins = (place.address == 0) & ((place.memory == 0) | (place.memory == goes_on + 1))
+        whole = same & (goes_on == len(MEMORIES) - 1) & (place.address == goes_on_address)
+        fits = Mux(command == Command.FINISH, whole, begins | same & (place.address <= goes_on_address))
+
+        at = receiver.address
+        again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0)]
+
+        def refuse(reason: Refusal) -> None:
+            m.d.sync += refusal.eq(reason)
+            m.next = "REPLY"
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [refusal.eq(receiver.refusal), apply.eq(0), *again]
+                with m.If(receiver.held & sender.i.ready):
+                    m.next = "REPLY"
+                    with m.If((receiver.refusal == 0) & (receiver.header.version != VERSION)):
+                        refuse(Refusal.VERSION)
+                    with m.Elif(receiver.refusal == 0), m.Switch(command):
+                        with m.Case(Command.IDENTIFY, Command.COUNTERS), m.If(receiver.end != HEADER_BYTES):
+                            refuse(Refusal.LENGTH)
+                        with m.Case(Command.LOAD, Command.FINISH):
+                            m.next = "FETCH"
+                            if not engine.writable:
+                                refuse(Refusal.READ_ONLY)
+                        with m.Case(Command.RUN):
+                            m.next = "FETCH"
+                            with m.If(~state.loaded[0]):
+                                refuse(Refusal.NOT_LOADED)
+                        with m.Default():
+                            refuse(Refusal.COMMAND)
+            with m.State("FETCH"):
+                m.next = "TAKE"
+                with m.If(at == receiver.end):
+                    m.next = "END"
+            with m.State("TAKE"):
+                m.d.sync += [unit.eq(Cat(unit[8:], receiver.data)), at.eq(at + 1), gathered.eq(gathered + 1)]
+                m.next = "FETCH"
+                with m.If(gathered == Mux(is_run, engine.lanes - 1, _TRANSFER - 1)):
+                    m.d.sync += gathered.eq(0)
+                    m.next = "UNIT"
+            with m.State("UNIT"):
+                passed = Signal()
+                with m.If(~is_run & ~placed):
+                    m.d.sync += [memory.eq(place.memory), address.eq(place.address), placed.eq(1), ordered.eq(fits)]
+                    m.next = "FETCH"
+                with m.Else():
+                    m.d.comb += [
+                        self.vectors.valid.eq(apply & is_run),
+                        self.load.valid.eq(apply & ~is_run),
+                        passed.eq(Mux(is_run, self.vectors.ready, self.load.ready) | ~apply),
+                    ]
+                with m.If(self.load.valid):
+                    m.d.sync += state.loaded.eq(0)
+                    with m.If((memory == 0) & (address == 0) & (units == 0)):
+                        m.d.sync += last_input.eq(here)
+                with m.If(passed):
+                    m.d.sync += units.eq(units + 1)
+                    with m.If(~is_run & self.load.payload.last):
+                        m.d.sync += [units.eq(0), address.eq(address + 1)]
+                    m.next = "FETCH"
+                m.d.comb += gives_up.eq(expired)
+                with m.If(gives_up):
+                    refuse(Refusal.STUCK)
+            with m.State("END"):
+                m.next = "REPLY"
+                complete = Mux(is_run, units == last_input + 1, placed & (units == 0)) & (gathered == 0)
+                length = receiver.end - HEADER_BYTES
+                with m.If(apply):
+                    with m.If(~is_run):
+                        m.d.sync += [goes_on.eq(memory), goes_on_address.eq(address)]
+                with m.Elif(command == Command.FINISH):
+                    with m.If(length != LOAD_HEADER_BYTES + 4):
+                        refuse(Refusal.LENGTH)
+                    with m.Elif(~ordered):
+                        refuse(Refusal.ORDER)
+                    with m.Else():
+                        m.d.sync += [state.loaded.eq(1), state.image.eq(here)]
+                with m.Elif(~complete | ~is_run & (length == LOAD_HEADER_BYTES)):
+                    refuse(Refusal.LENGTH)
+                with m.Elif(~is_run & ~ordered):
+                    refuse(Refusal.ORDER)
+                with m.Elif(~is_run & (address > depth)):
+                    refuse(Refusal.RANGE)
+                with m.Else():
+                    m.d.sync += [apply.eq(1), *again]
+                    m.next = "FETCH"
+                    with m.If(is_run):
+                        m.d.sync += [running.eq(1), cycles.eq(0)]
+            with m.State("REPLY"):
+                m.d.comb += [reply.start.eq(1), gives_up.eq(expired)]
+                with m.If(gives_up):
+                    m.d.sync += refusal.eq(Refusal.STUCK)
+                with m.Elif(reply.done):
+                    m.d.comb += receiver.release.eq(1)
+                    m.d.sync += [counters.frames.eq(counters.frames + (refusal == 0)), running.eq(0)]
+                    m.d.sync += counters.refused.eq(counters.refused + (refusal != 0))
+                    m.next = "IDLE"
+        with m.If(gives_up):
+            m.d.sync += running.eq(0)
+        return m

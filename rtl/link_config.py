@@ -1,0 +1,46 @@
+"""The configuration of a host link: what it must hold, and what it waits for."""
+
+from dataclasses import dataclass
+
+from golden.formats import LOAD_WIDTH
+from golden.link_format import IDENTITY_FIELDS, LOAD_HEADER_BYTES, SMALLEST_LIMIT, STATE_FIELDS
+from rtl.config import EngineConfig
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """Size of a host link.
+
+    Parameters
+    ----------
+    engine
+        The engine behind it.
+
+    """
+
+    engine: EngineConfig
+
+    @property
+    def request(self) -> int:
+        """Longest payload of a request: the longest input vector or the widest memory word, `SMALLEST_LIMIT` at least."""
+        vector = self.engine.quantizer.depth * self.engine.lanes
+        widest = max(len(transfers) for transfers in self.engine.transfers.values())
+        return max(SMALLEST_LIMIT, vector, LOAD_HEADER_BYTES + LOAD_WIDTH // 8 * widest)
+
+    @property
+    def reply(self) -> int:
+        """Longest payload of a reply: the longest result, or all that the link says of itself."""
+        about = sum(IDENTITY_FIELDS.values()) + sum(STATE_FIELDS.values())
+        return max(about, 4 * self.engine.lanes * self.engine.result_words)
+
+    @property
+    def patience(self) -> int:
+        """Bits of a run's cycles: a run that takes 2**patience cycles is stuck.
+
+        No run takes half as long: every chunk may wait for the drain, every layer for the quantiser and the pipelines,
+        and input and result pass byte by byte.
+        """
+        engine = self.engine
+        layer = 4 * engine.quantizer.depth + engine.drain.interval + engine.array_latency + 128
+        run = engine.weight_words * engine.drain.interval + engine.layers * layer + 4 * self.request + 2 * self.reply
+        return min((2 * run).bit_length(), 31)
