@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.plan import MODULE, Plan
+from gen.plan import Plan
 from gen.timeline import Times
 from golden.errors import TritiumError
-from sim.builds import kept_build
-from sim.cells import cell_models
-from sim.toolchain import environment, run, trace_flags, verilator_root
+from sim.drivers import build_driver
+from sim.toolchain import environment, trace_flags
 
 Progress = Callable[[int], None]
 """Called with the number of vectors done since the last call."""
@@ -63,19 +62,7 @@ class BatchRun:
 
 def build_batch(verilog: str, *, waves: Path | None = None) -> Path:
     """The executable that streams vectors through this Verilog, built or found; `waves` as for `run_batch`."""
-    driver = Path(__file__).with_name("batch.cpp").read_text()
-    flags = ["-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert"]
-    flags += trace_flags(waves) if waves else []
-
-    def make(folder: Path, sources: list[Path]) -> None:
-        command = [verilator_root() / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", MODULE]
-        run([*command, "--prefix", "Vtop", "-Mdir", folder, "-o", "batch", *flags, *sources], folder)
-        run(["make", "-j2", "-f", "Vtop.mk", "OPT_FAST=-O2"], folder)
-        for left_over in folder.glob("*.[ado]"):
-            left_over.unlink()
-
-    sources = {"engine.v": verilog, **cell_models(verilog), "batch.cpp": driver}
-    return kept_build("batch", sources, flags, make) / "batch"
+    return build_driver("batch", verilog, trace_flags(waves) if waves else [])
 
 
 def run_batch(

@@ -70,9 +70,7 @@ class Conversation:
         self.link = Link(LinkConfig(config), self.identity.to_bytes(), **initial)
         self.config, self.pauses = config, pauses
         self.bench = Bench(self.link, limit=2_000_000, reset=reset)
-        self.model = DeviceModel(config, self.identity, compute_on(config))
-        if initial:
-            self.model.loaded, self.model.last_input, self.model.image = True, initial["last_input"], initial["image"]
+        self.model = DeviceModel(config, self.identity, compute_on(config), loaded=bool(initial), **initial)
         self.loads: list[Load] = []
         self.vectors: list[bytes] = []
         self.resets: list[int] = []
@@ -231,9 +229,9 @@ def test_a_refused_frame_changes_nothing() -> None:
 
 
 def test_the_model_refuses_the_same() -> None:
-    talk = Conversation(last_input=3, image=5)
+    model = DeviceModel(CONFIG, identity_of(CONFIG), compute_on(CONFIG), loaded=True, last_input=3)
     for frame, reason in REFUSED_FRAMES:
-        assert talk.model.reply(frame.to_bytes()[:-1]) == Frame(frame.sequence, REFUSED, bytes([reason]))
+        assert model.reply(frame.to_bytes()[:-1]) == Frame(frame.sequence, REFUSED, bytes([reason]))
 
 
 def test_nothing_runs_before_an_image_is_finished() -> None:
@@ -305,11 +303,11 @@ def requests(draw: st.DrawFn) -> list[tuple[int, int]]:
 @settings(max_examples=12)
 @given(data=st.data(), pausing=PAUSES, built_in=st.booleans())
 def test_any_conversation_goes_as_the_model_says(data: st.DataObject, pausing: Pauses, built_in: bool) -> None:
-    talk = Conversation(pauses=pausing, **({"last_input": 2, "image": 9} if built_in else {}))
     chunks: list[list[tuple[int, int]]] = []
     for frame in loading(image_of(CONFIG, 0), 256) if data.draw(st.booleans()) else []:
         chunks.append([(byte, 0) for byte in frame.to_bytes()])
     chunks += data.draw(st.lists(requests(), min_size=3, max_size=14))
+    talk = Conversation(pauses=pausing, **({"last_input": 2, "image": 9} if built_in else {}))
     replies = talk.talk(chunks)
     for chunk, reply in zip(chunks, replies, strict=True):
         expected = talk.model.reply(bytes(byte for byte, _ in chunk[:-1]), broken=any(error for _, error in chunk))

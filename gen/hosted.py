@@ -1,0 +1,70 @@
+"""A plan's engine behind a serial line: what it says it is, the hardware, and its Verilog."""
+
+from gen.plan import MODULE, Plan
+from gen.verilog import generate
+from golden.formats import MEMORIES
+from golden.link import Identity, image_number
+from golden.trits import packing_named
+from rtl.config import EngineConfig
+from rtl.hosted import HostedEngine
+from rtl.link_config import LinkConfig
+from rtl.uart import UartConfig
+
+
+def identify(config: EngineConfig, clock_hz: int) -> Identity:
+    """What a device with this engine says it is."""
+    return Identity(
+        rows=config.rows,
+        columns=config.columns,
+        lanes=config.lanes,
+        packing=packing_named(config.packing).trits,
+        correction=config.correction.code,
+        input_signed=int(config.input_signed),
+        writable=int(config.writable),
+        width=config.accumulator_width,
+        layers=config.layers,
+        correction_words=config.correction_words,
+        weight_words=config.weight_words,
+        max_inputs=config.max_inputs,
+        max_outputs=config.max_outputs,
+        payload=LinkConfig(config).request,
+        clock_hz=clock_hz,
+    )
+
+
+def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> HostedEngine:
+    """The hardware, with the plan's image as its memories' initial contents or with empty memories.
+
+    Parameters
+    ----------
+    plan
+        The engine and its network.
+    uart
+        The clock and the line's rate.
+    initialised
+        Whether the network is built in; otherwise a host has to load one.
+
+    """
+    identity = identify(plan.config, uart.clock_hz).to_bytes()
+    if not initialised:
+        return HostedEngine(plan.config, uart, identity)
+    return HostedEngine(
+        plan.config,
+        uart,
+        identity,
+        {name: plan.image.integers(name) for name in MEMORIES},
+        last_input=plan.image.program[0].last_input,
+        image=image_number(plan.image),
+    )
+
+
+def hosted_verilog(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> str:
+    """The Verilog of `hosted_engine`; the module is called `gen.plan.MODULE`, its ports ``clk``, ``rst``, ``rx``, ``tx``."""
+    parameters = {
+        "network": plan.network.name if initialised else "none, loaded at run time",
+        "fold": plan.fold,
+        "config": f"{identify(plan.config, uart.clock_hz).config:08x}",
+        "clock": f"{uart.clock_hz} Hz",
+        "line": f"{uart.baud} baud, 8 data bits, no parity, 1 stop bit",
+    }
+    return generate(hosted_engine(plan, uart, initialised=initialised), MODULE, parameters)

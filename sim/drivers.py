@@ -1,0 +1,38 @@
+"""Executables of a generated design in Verilator and a driver in C++ from this folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gen.plan import MODULE
+from sim.builds import kept_build
+from sim.cells import cell_models
+from sim.toolchain import run, verilator_root
+
+_FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
+
+
+def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
+    """The executable, built or found.
+
+    Parameters
+    ----------
+    name
+        Of the driver: its source is ``NAME.cpp``.
+    verilog
+        With a top module called `gen.plan.MODULE`.
+    flags
+        More flags for Verilator.
+
+    """
+    driver = Path(__file__).with_name(f"{name}.cpp").read_text()
+    options = [*_FLAGS, *flags]
+
+    def make(folder: Path, sources: list[Path]) -> None:
+        command = [verilator_root() / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", MODULE]
+        run([*command, "--prefix", "Vtop", "-Mdir", folder, "-o", name, *options, *sources], folder)
+        run(["make", "-j2", "-f", "Vtop.mk", "OPT_FAST=-O2"], folder)
+        for left_over in folder.glob("*.[ado]"):
+            left_over.unlink()
+
+    sources = {"engine.v": verilog, **cell_models(verilog), f"{name}.cpp": driver}
+    return kept_build(name, sources, options, make) / name
