@@ -17,7 +17,7 @@ from golden.link_format import (
     FULL_BLOCK,
     HEADER_BYTES,
     IDENTITY_FIELDS,
-    LOAD_HEADER_BYTES,
+    PLACE_BYTES,
     STATE_FIELDS,
     VERSION,
 )
@@ -201,7 +201,7 @@ def load_payloads(image: MemoryImage, limit: int) -> Iterator[bytes]:
     """Payloads of the ``load`` requests that bring in an image, none longer than `limit`."""
     for memory, name in enumerate(MEMORIES):
         words = image.words(name)
-        step = (limit - LOAD_HEADER_BYTES) // words.shape[1]
+        step = (limit - PLACE_BYTES) // words.shape[1]
         if not step:
             raise TritiumError(f"a word of {name} has {words.shape[1]} bytes; the device takes payloads of {limit}")
         for address in range(0, len(words), step):
@@ -210,11 +210,16 @@ def load_payloads(image: MemoryImage, limit: int) -> Iterator[bytes]:
 
 def finish_payload(image: MemoryImage) -> bytes:
     """Payload of the ``finish`` request behind them."""
-    return _place(len(MEMORIES) - 1, len(image.weights)) + image_number(image).to_bytes(4, "little")
+    return _place(len(MEMORIES) - 1, len(image.weights)) + image_number(image).to_bytes(PLACE_BYTES, "little")
+
+
+def run_payload(image: int, vector: bytes, lanes: int) -> bytes:
+    """Payload of the ``run`` request for an input vector; `image` is the number of the image that it is for."""
+    return image.to_bytes(PLACE_BYTES, "little") + vector + bytes(-len(vector) % lanes)
 
 
 def _place(memory: int, address: int) -> bytes:
-    return bytes([memory]) + address.to_bytes(LOAD_HEADER_BYTES - 1, "little")
+    return bytes([memory]) + address.to_bytes(PLACE_BYTES - 1, "little")
 
 
 def _field(layout: dict[str, int], name: str, value: int) -> bytes:

@@ -25,8 +25,9 @@ Payloads
               they are in the image, the first one for that address
     finish    u8 memory, u24 address: where the image ended;          none
               u32 image: any number that names it
-    run       the input vector, one byte a value, zeros up to whole   the results, i32 each, zeros up to whole
-              stream words                                            stream words
+    run       u32 image: the number that it was loaded under; the     the results, i32 each, zeros up to whole
+              input vector, one byte a value, zeros up to whole       stream words
+              stream words
     refused                                                           u8 `Refusal`
     ========  ======================================================  =========================================
 
@@ -63,8 +64,8 @@ CRC_POLYNOMIAL: Final = 0xEDB88320
 CRC_RESIDUE: Final = 0xDEBB20E3
 """What a register without final inversion holds when content and its CRC-32 have passed."""
 
-LOAD_HEADER_BYTES: Final = 4
-"""Bytes of a ``load`` before its words."""
+PLACE_BYTES: Final = 4
+"""Bytes of a ``load`` before its words, of a ``finish`` before its number, of a ``run`` before its vector."""
 
 SMALLEST_LIMIT: Final = 256
 """Bytes of payload that every device takes."""
@@ -103,7 +104,7 @@ class Refusal(IntEnum):
     READ_ONLY = 6
     """The engine's memories cannot be loaded."""
     NOT_LOADED = 7
-    """There is no image."""
+    """There is no image, or another one."""
     LENGTH = 8
     """The payload is not what the command, or the image's input vector, takes."""
     ORDER = 9

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import LOAD_WIDTH, MEMORIES
-from golden.link_format import HEADER_BYTES, LOAD_HEADER_BYTES, VERSION, Command, Refusal
+from golden.link_format import HEADER_BYTES, PLACE_BYTES, VERSION, Command, Refusal
 from rtl.frame_receiver import FrameReceiver
 from rtl.frame_sender import FrameSender
 from rtl.layouts import LOAD, RECEIVED, words
@@ -134,16 +134,23 @@ class Link(wiring.Component):
         ]
 
         # An image continues where it ended or before, in the next memory, or begins anew.
-        goes_on, ordered = Signal(range(len(MEMORIES))), Signal()
+        goes_on, fits_here = Signal(range(len(MEMORIES))), Signal()
         goes_on_address = Signal.like(address)
         place = data.View(data.StructLayout({"memory": 8, "address": _ADDRESS}), here)
         same = place.memory == goes_on
         begins = (place.address == 0) & ((place.memory == 0) | (place.memory == goes_on + 1))
         whole = same & (goes_on == len(MEMORIES) - 1) & (place.address == goes_on_address)
-        fits = Mux(command == Command.FINISH, whole, begins | same & (place.address <= goes_on_address))
+        fits = Signal()
+        with m.Switch(command):
+            with m.Case(Command.LOAD):
+                m.d.comb += fits.eq(begins | same & (place.address <= goes_on_address))
+            with m.Case(Command.FINISH):
+                m.d.comb += fits.eq(whole)
+            with m.Case(Command.RUN):
+                m.d.comb += fits.eq(state.loaded[0] & (here == state.image))
 
         at = receiver.address
-        again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0)]
+        again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0), fits_here.eq(0)]
 
         def refuse(reason: Refusal) -> None:
             m.d.sync += refusal.eq(reason)
@@ -165,8 +172,6 @@ class Link(wiring.Component):
                                 refuse(Refusal.READ_ONLY)
                         with m.Case(Command.RUN):
                             m.next = "FETCH"
-                            with m.If(~state.loaded[0]):
-                                refuse(Refusal.NOT_LOADED)
                         with m.Default():
                             refuse(Refusal.COMMAND)
             with m.State("FETCH"):
@@ -176,13 +181,13 @@ class Link(wiring.Component):
             with m.State("TAKE"):
                 m.d.sync += [unit.eq(Cat(unit[8:], receiver.data)), at.eq(at + 1), gathered.eq(gathered + 1)]
                 m.next = "FETCH"
-                with m.If(gathered == Mux(is_run, engine.lanes - 1, _TRANSFER - 1)):
+                with m.If(gathered == Mux(is_run & placed, engine.lanes - 1, PLACE_BYTES - 1)):
                     m.d.sync += gathered.eq(0)
                     m.next = "UNIT"
             with m.State("UNIT"):
                 passed = Signal()
-                with m.If(~is_run & ~placed):
-                    m.d.sync += [memory.eq(place.memory), address.eq(place.address), placed.eq(1), ordered.eq(fits)]
+                with m.If(~placed):
+                    m.d.sync += [memory.eq(place.memory), address.eq(place.address), placed.eq(1), fits_here.eq(fits)]
                     m.next = "FETCH"
                 with m.Else():
                     m.d.comb += [
@@ -204,21 +209,23 @@ class Link(wiring.Component):
                     refuse(Refusal.STUCK)
             with m.State("END"):
                 m.next = "REPLY"
-                complete = Mux(is_run, units == last_input + 1, placed & (units == 0)) & (gathered == 0)
+                complete = (units == Mux(is_run, last_input + 1, 0)) & (gathered == 0)
                 length = receiver.end - HEADER_BYTES
                 with m.If(apply):
                     with m.If(~is_run):
                         m.d.sync += [goes_on.eq(memory), goes_on_address.eq(address)]
                 with m.Elif(command == Command.FINISH):
-                    with m.If(length != LOAD_HEADER_BYTES + 4):
+                    with m.If(length != 2 * PLACE_BYTES):
                         refuse(Refusal.LENGTH)
-                    with m.Elif(~ordered):
+                    with m.Elif(~fits_here):
                         refuse(Refusal.ORDER)
                     with m.Else():
                         m.d.sync += [state.loaded.eq(1), state.image.eq(here)]
-                with m.Elif(~complete | ~is_run & (length == LOAD_HEADER_BYTES)):
+                with m.Elif(is_run & ~fits_here):
+                    refuse(Refusal.NOT_LOADED)
+                with m.Elif(~complete | (length <= PLACE_BYTES)):
                     refuse(Refusal.LENGTH)
-                with m.Elif(~is_run & ~ordered):
+                with m.Elif(~is_run & ~fits_here):
                     refuse(Refusal.ORDER)
                 with m.Elif(~is_run & (address > depth)):
                     refuse(Refusal.RANGE)

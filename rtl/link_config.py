@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from golden.formats import LOAD_WIDTH
-from golden.link_format import IDENTITY_FIELDS, LOAD_HEADER_BYTES, SMALLEST_LIMIT, STATE_FIELDS
+from golden.link_format import IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
 from rtl.config import EngineConfig
 
 
@@ -25,7 +25,7 @@ class LinkConfig:
         """Longest payload of a request: the longest input vector or the widest memory word, `SMALLEST_LIMIT` at least."""
         vector = self.engine.quantizer.depth * self.engine.lanes
         widest = max(len(transfers) for transfers in self.engine.transfers.values())
-        return max(SMALLEST_LIMIT, vector, LOAD_HEADER_BYTES + LOAD_WIDTH // 8 * widest)
+        return max(SMALLEST_LIMIT, PLACE_BYTES + max(vector, LOAD_WIDTH // 8 * widest))
 
     @property
     def reply(self) -> int:

@@ -88,9 +88,9 @@ class DeviceModel:
         if frame.command in (Command.IDENTIFY, Command.COUNTERS):
             return Refusal.LENGTH if payload else None
         if frame.command == Command.RUN:
-            if not self.loaded:
+            if not self.loaded or payload[:4] != self.image.to_bytes(4, "little"):
                 return Refusal.NOT_LOADED
-            return Refusal.LENGTH if len(payload) != (self.last_input + 1) * self.config.lanes else None
+            return Refusal.LENGTH if len(payload) != 4 + (self.last_input + 1) * self.config.lanes else None
         if not self.config.writable:
             return Refusal.READ_ONLY
         memory, address = payload[0] if payload else 0, int.from_bytes(payload[1:4], "little")
@@ -118,8 +118,8 @@ class DeviceModel:
             self.loaded, self.image = True, int.from_bytes(payload[4:], "little")
             return b""
         if frame.command == Command.RUN:
-            self.vectors.append(payload)
-            return b"".join(value.to_bytes(4, "little", signed=True) for value in self.compute(payload))
+            self.vectors.append(payload[4:])
+            return b"".join(value.to_bytes(4, "little", signed=True) for value in self.compute(payload[4:]))
         memory, address = payload[0], int.from_bytes(payload[1:4], "little")
         parts = len(self.config.transfers[MEMORIES[memory]])
         for at in range(4, len(payload), 4):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from link_model import DeviceModel, Load
 from networks import PAUSES
 
-from golden.link import Counters, Frame, Identity, cobs_encode, finish_payload, load_payloads
+from golden.link import Counters, Frame, Identity, cobs_encode, finish_payload, image_number, load_payloads, run_payload
 from golden.link_format import DONE, REFUSED, Command, Refusal
 from golden.image import Geometry, LayerProgram, MemoryImage
 from golden.formats import PACKINGS
@@ -176,7 +176,7 @@ def test_an_image_is_loaded_and_run(pausing: Pauses, packing: str, lanes: int, s
     image = image_of(config, 3)
     vector = bytes(range(250, 250 - (image.program[0].last_input + 1) * lanes, -1))
     *loaded, run, counters = talk.ask(
-        *loading(image, 80), Frame(9, Command.RUN, vector), Frame(10, Command.COUNTERS)
+        *loading(image, 80), Frame(9, Command.RUN, run_payload(image_number(image), vector, 1)), Frame(10, Command.COUNTERS)
     )
     assert {reply.command for reply in loaded} == {Command.LOAD | DONE, Command.FINISH | DONE}
     assert talk.loads == [Load(*load) for load in image.loads()]
@@ -192,11 +192,11 @@ REFUSED_FRAMES = [
     (Frame(4, 6, bytes(9)), Refusal.COMMAND),
     (Frame(5, Command.RUN | DONE), Refusal.COMMAND),
     (Frame(6, Command.IDENTIFY, version=2), Refusal.VERSION),
-    (Frame(7, Command.RUN, bytes(7)), Refusal.LENGTH),
-    (Frame(8, Command.RUN, bytes(9)), Refusal.LENGTH),
-    (Frame(9, Command.RUN, bytes(6)), Refusal.LENGTH),
-    (Frame(10, Command.RUN, bytes(10)), Refusal.LENGTH),
-    (Frame(11, Command.RUN), Refusal.LENGTH),
+    *((Frame(7, Command.RUN, run_payload(5, bytes(size), 1)), Refusal.LENGTH) for size in (0, 1, 6, 7, 9, 10, 12)),
+    (Frame(8, Command.RUN, run_payload(6, bytes(8), 1)), Refusal.NOT_LOADED),
+    (Frame(9, Command.RUN, run_payload(5 << 24, bytes(8), 1)), Refusal.NOT_LOADED),
+    (Frame(10, Command.RUN, b"\5\0\0"), Refusal.NOT_LOADED),
+    (Frame(11, Command.RUN), Refusal.NOT_LOADED),
     (Frame(12, Command.LOAD), Refusal.LENGTH),
     (Frame(13, Command.LOAD, bytes(3)), Refusal.LENGTH),
     (Frame(14, Command.LOAD, bytes(4)), Refusal.LENGTH),
@@ -229,7 +229,7 @@ def test_a_refused_frame_changes_nothing() -> None:
 
 
 def test_the_model_refuses_the_same() -> None:
-    model = DeviceModel(CONFIG, identity_of(CONFIG), compute_on(CONFIG), loaded=True, last_input=3)
+    model = DeviceModel(CONFIG, identity_of(CONFIG), compute_on(CONFIG), loaded=True, last_input=3, image=5)
     for frame, reason in REFUSED_FRAMES:
         assert model.reply(frame.to_bytes()[:-1]) == Frame(frame.sequence, REFUSED, bytes([reason]))
 
@@ -238,7 +238,7 @@ def test_nothing_runs_before_an_image_is_finished() -> None:
     talk = Conversation()
     image = image_of(CONFIG, 4, last_input=3)
     frames = loading(image)
-    run = Frame(50, Command.RUN, bytes(8))
+    run = Frame(50, Command.RUN, run_payload(image_number(image), bytes(8), 1))
     replies = talk.ask(run, frames[0], run, *frames[1:-1], run, frames[-1], run, frames[0], run)
     refused = [index for index, reply in enumerate(replies) if reply.command == REFUSED]
     assert refused == [0, 2, len(frames) + 1, len(frames) + 5]
@@ -249,7 +249,7 @@ def test_an_engine_without_a_load_port_says_so() -> None:
     config = EngineConfig(4, 6, 2, 12, 4, 2, 3, 5, "3t5b", writable=False)
     talk = Conversation(config, last_input=0, image=1)
     image = image_of(config, 1)
-    replies = talk.ask(*loading(image)[-2:], Frame(3, Command.RUN, bytes([3, 4])))
+    replies = talk.ask(*loading(image)[-2:], Frame(3, Command.RUN, run_payload(1, bytes([3, 4]), 1)))
     assert [reply.payload for reply in replies[:2]] == [bytes([Refusal.READ_ONLY])] * 2
     assert replies[2].command == Command.RUN | DONE
 
@@ -257,7 +257,7 @@ def test_an_engine_without_a_load_port_says_so() -> None:
 @pytest.mark.parametrize("results", [0, 1])
 def test_an_engine_that_gives_no_result_is_reset(results: int) -> None:
     talk = Conversation(results=results, last_input=3, image=1)
-    run = Frame(3, Command.RUN, bytes(8))
+    run = Frame(3, Command.RUN, run_payload(1, bytes(8), 1))
     patience = 2 ** LinkConfig(CONFIG).patience
     replies = talk.talk([[(byte, 0) for byte in run.to_bytes()]] * 2, patience=2 * patience)
     assert [Frame.from_bytes(reply) for reply in replies] == [Frame(3, REFUSED, bytes([Refusal.STUCK]))] * 2
@@ -267,13 +267,12 @@ def test_an_engine_that_gives_no_result_is_reset(results: int) -> None:
 
 def test_a_run_fits_into_the_patience() -> None:
     talk = Conversation(pauses=lambda cycle: cycle % 7 != 0, last_input=5, image=1)
-    _, counters = talk.ask(Frame(3, Command.RUN, bytes(12)), Frame(4, Command.COUNTERS))
+    _, counters = talk.ask(Frame(3, Command.RUN, run_payload(1, bytes(12), 1)), Frame(4, Command.COUNTERS))
     assert 24 < Counters.from_bytes(counters.payload).cycles < 2 ** LinkConfig(CONFIG).patience / 2
     assert not talk.resets
 
 
 def test_a_reset_forgets_the_request_and_keeps_the_image() -> None:
-    # The reset falls into the second frame.
     frames = [Frame(1, Command.COUNTERS), Frame(2, Command.IDENTIFY), Frame(3, Command.IDENTIFY)]
     talk = Conversation(reset=450, last_input=3, image=7)
     replies = talk.talk([[(byte, 0) for byte in frame.to_bytes()] for frame in frames])
@@ -287,7 +286,8 @@ def requests(draw: st.DrawFn) -> list[tuple[int, int]]:
     image = image_of(CONFIG, draw(st.integers(0, 1)))
     frames = [*loading(image, draw(st.sampled_from((24, 40, 256)))), Frame(0, 1), Frame(0, 2)]
     size = 2 * draw(st.integers(1, 6))
-    frames += [Frame(0, Command.RUN, bytes(draw(st.integers(0, 255)) for _ in range(size)))] * 4
+    vector = bytes(draw(st.integers(0, 255)) for _ in range(size))
+    frames += [Frame(0, Command.RUN, run_payload(draw(st.sampled_from((9, image_number(image)))), vector, 1))] * 4
     frame = draw(st.sampled_from(frames))._replace(sequence=draw(st.integers(0, 255)))
     coded = bytearray(frame.to_bytes()[:-1])
     for _ in range(draw(st.sampled_from((0, 0, 0, 1, 2)))):

@@ -21,6 +21,7 @@ from golden.link import (
     finish_payload,
     image_number,
     load_payloads,
+    run_payload,
 )
 from golden.link_format import (
     CONFIG_FIELDS,
@@ -186,6 +187,10 @@ def test_an_image_becomes_these_payloads() -> None:
     ]
     assert finish_payload(loaded) == b"\2\5\0\0" + struct.pack("<I", zlib.crc32(loaded.to_bytes()))
     assert image_number(loaded) == zlib.crc32(loaded.to_bytes())
+
+
+def test_a_vector_becomes_this_payload() -> None:
+    assert run_payload(0x04030201, b"abcde", 4) == b"\1\2\3\4abcde\0\0\0"
 
 
 def test_a_word_that_fits_no_payload_is_named() -> None:
