@@ -1,1 +1,1 @@
-"""Where it runs: board platforms. None is here yet."""
+"""Where it runs: the host's side of the link. Board platforms are not here yet."""

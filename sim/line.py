@@ -4,7 +4,6 @@ import struct
 import subprocess
 from pathlib import Path
 
-from golden.errors import TritiumError
 from rtl.uart import UartConfig
 from sim.drivers import build_driver
 from sim.toolchain import environment
@@ -13,7 +12,8 @@ from sim.toolchain import environment
 class SimulatedLine:
     """The host's end of a serial line whose other end is a design in Verilator, run by `sim/line.cpp`.
 
-    Time passes only while something is awaited, and is counted in the design's clock.
+    Time passes only while something is awaited, and is counted in the design's clock. `ConnectionError` says that the
+    simulation is not open, or has ended.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ class SimulatedLine:
 
     def _request(self, letter: str, count: int, content: bytes = b"") -> None:
         if not self._process or not self._process.stdin:
-            raise TritiumError("the simulated device is not open")
+            raise ConnectionError("the simulated device is not open")
         try:
             self._process.stdin.write(struct.pack("<cI", letter.encode(), count) + content)
             self._process.stdin.flush()
         except OSError as error:
-            raise TritiumError("the simulation of the device has ended") from error
+            raise ConnectionError("the simulation of the device has ended") from error
 
     def _answer(self, count: int) -> bytes:
         assert self._process
         assert self._process.stdout
         content = self._process.stdout.read(count)
         if len(content) != count:
-            raise TritiumError("the simulation of the device has ended")
+            raise ConnectionError("the simulation of the device has ended")
         return content
