@@ -1,0 +1,74 @@
+from random import Random
+
+import numpy as np
+import pytest
+from link_plans import link_plan, link_vectors
+from torture import REPLY_FAULTS, REQUEST_FAULTS, TorturedLine
+
+from boards.device import Device
+from gen.hosted import hosted_verilog, identify
+from golden.link import Frame, image_number
+from golden.link_format import Command
+from rtl.uart import UartConfig
+from sim.line import SimulatedLine
+
+PLANS = [link_plan(seed) for seed in (1, 2)]
+
+
+def torture(frames: int, seed: int, uart: UartConfig) -> TorturedLine:
+    """Work on a device over a tortured line until so many frames were sent; every answer is checked, every count too."""
+    line = TorturedLine(SimulatedLine(hosted_verilog(PLANS[0], uart, initialised=False), uart), seed)
+    random = Random(seed)
+    identity = identify(PLANS[0].config, uart.clock_hz)
+    with Device("the device", line, uart.baud, timeout=600 / uart.baud, attempts=40) as device:
+        plan = PLANS[0]
+        line.active = True
+        checked = 0
+        while line.frames < frames:
+            task = random.random()
+            if task < 0.04 or line.frames < 10:
+                plan = random.choice(PLANS)
+                device.load(plan.image)
+            elif task < 0.1:
+                assert device.identify()[0] == identity
+            elif task < 0.14:
+                device.counters()
+            else:
+                vectors = link_vectors(plan, 1, line.frames)
+                np.testing.assert_array_equal(
+                    device.run(plan.image, vectors, 4), plan.network.forward(vectors).logits
+                )
+            if line.frames > checked + 50:
+                checked = line.frames
+                check_counters(line, device)
+        assert device.identify()[1] == (1, image_number(plan.image))
+    return line
+
+
+def check_counters(line: TorturedLine, device: Device) -> None:
+    """The device has counted what passed over the line, frame by frame."""
+    line.active = False
+    line.settle()
+    # Whatever an unfinished frame left behind ends here.
+    line._send(b"\0\0")
+    line.settle()
+    expected = line.done, line.refused, line.chunks - line.done - line.refused
+    assert device.counters()[:3] == expected
+    line.active = True
+
+
+def report(line: TorturedLine) -> str:
+    return f"{line.frames} frames, {line.line.cycles if line.line._process else 0} cycles, faults: {dict(line.faults)}"
+
+
+@pytest.mark.parametrize("clocks", [4, 5.5], ids=lambda clocks: f"{clocks} cycles a bit")
+def test_no_wrong_answer_and_no_hang(clocks: float) -> None:
+    line = torture(750, 1, UartConfig(int(1_000_000 * clocks), 1_000_000))
+    assert set(line.faults) == {*REQUEST_FAULTS, *REPLY_FAULTS, ""}
+
+
+@pytest.mark.long
+def test_ten_thousand_frames() -> None:
+    line = torture(10_000, 2, UartConfig(4_000_000, 1_000_000))
+    print(report(line))
+    assert set(line.faults) == {*REQUEST_FAULTS, *REPLY_FAULTS, ""}
