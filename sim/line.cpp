@@ -8,6 +8,7 @@
 //   r N            run until a 0 has been received, N cycles at most; answer with a u32 and so many bytes: all that was
 //                  received up to the first 0
 //   s N            run N cycles
+//   f 0            run until all bytes have been put on the line
 //   x N            reset for N cycles
 //   c 0            answer with a u64: the cycles since the start
 // Status 0: the input ended.
@@ -49,6 +50,7 @@ public:
     explicit Sender(double bit) : bit_(bit) {}
     // A byte whose stop bit is missing is followed by a bit of idle line, or the next start bit would be missing too.
     void put(uint8_t byte, bool stop) { waiting_.push_back(byte << 1 | stop << 9 | 1 << 10); }
+    bool idle() const { return left_ == 0 && waiting_.empty(); }
     int level() {
         if (left_ == 0) {
             if (waiting_.empty()) return 1;
@@ -155,6 +157,9 @@ int main(int argc, char** argv) {
             }
             case 's':
                 for (uint32_t left = request.count; left; --left) cycle();
+                break;
+            case 'f':
+                while (!sender.idle()) cycle();
                 break;
             case 'x':
                 reset(request.count);

@@ -58,6 +58,10 @@ class SimulatedLine:
         """Let the device's time pass."""
         self._request("s", self._cycles(seconds))
 
+    def flush(self) -> None:
+        """Let time pass until every byte is on the line."""
+        self._request("f", 0)
+
     def reset(self, cycles: int = 1) -> None:
         """Hold the device's reset."""
         self._request("x", cycles)

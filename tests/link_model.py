@@ -113,7 +113,9 @@ class DeviceModel:
         if frame.command == Command.IDENTIFY:
             return self.identity.to_bytes() + bytes([self.loaded]) + self.image.to_bytes(4, "little")
         if frame.command == Command.COUNTERS:
-            return b"".join((value & 0xFFFF).to_bytes(2, "little") for value in (self.frames, self.refused, self.lost))
+            counts = (self.frames, self.refused, self.lost)
+            # The model knows nothing of cycles.
+            return b"".join((value & 0xFFFF).to_bytes(2, "little") for value in counts) + bytes(4)
         if frame.command == Command.FINISH:
             self.loaded, self.image = True, int.from_bytes(payload[4:], "little")
             return b""

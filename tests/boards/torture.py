@@ -45,7 +45,7 @@ class TorturedLine:
         self.line, self.random = line, Random(seed)
         self.bit = line.uart.baud**-1
         self.faults: Counter[str] = Counter()
-        self.frames = 0
+        self.frames = self.cycles = 0
         self.active = False
         self._late: list[bytes] = []
         self._old = [Frame(1, 1).to_bytes()]
@@ -84,14 +84,17 @@ class TorturedLine:
             self._send(frame[at + 1 :])
         elif fault in ("silence", "reset within"):
             at = self.random.randrange(1, len(frame) - 2)
+            self.line.flush()
             self._send(frame[:at])
-            self.line.wait(10 * at * self.bit + self.random.random() * 300 * self.bit)
+            # In the middle of a byte, or in a pause behind it.
+            self.line.wait((10 * at + self.random.choice((-1, 30)) * self.random.uniform(1, 9)) * self.bit)
             if fault == "reset within":
                 self._reset()
             self._send(frame[at:])
         elif fault == "reset behind":
             self._send(frame)
-            self.line.wait(10 * len(frame) * self.bit + self.random.random() * 500 * self.bit)
+            self.line.flush()
+            self.line.wait(self.random.random() * 500 * self.bit)
             self._reset()
         elif fault == "old frame":
             self._send(self.random.choice(self._old) + frame)
@@ -109,7 +112,9 @@ class TorturedLine:
         return late or (b"" if fault in ("late", "lost") else self._damage(coded, fault))
 
     def settle(self) -> None:
-        """Wait until the device has nothing more to say."""
+        """End the faults, and what they left on the line, and wait until the device has nothing more to say."""
+        self.active = False
+        self._send(b"\0\0")
         while self._receive(2000 * self.bit):
             pass
         self._late.clear()
