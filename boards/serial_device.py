@@ -72,7 +72,9 @@ class SerialLine:
         if code in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
             return f"port {self.port} is busy; close the program that has it"
         if code in (errno.EACCES, errno.EPERM) or isinstance(error, PermissionError):
-            return f"port {self.port} may not be used; join its group (on Debian: adduser $USER dialout) and log in again"
+            return (
+                f"port {self.port} may not be used; join its group (on Debian: adduser $USER dialout) and log in again"
+            )
         if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in str(error):
             from serial.tools.list_ports import comports
 

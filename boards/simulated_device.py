@@ -38,6 +38,4 @@ class SimulatedDevice(Device):
     ):
         uart = uart or UartConfig(clock_hz=8_000_000, baud=1_000_000)
         line = SimulatedLine(hosted_verilog(plan, uart, initialised=initialised), uart)
-        super().__init__(
-            "the simulated device", line, uart.baud, timeout=timeout, attempts=attempts, expected=expected
-        )
+        super().__init__("the simulated device", line, uart.baud, timeout=timeout, attempts=attempts, expected=expected)

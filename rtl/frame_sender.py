@@ -54,7 +54,11 @@ class FrameSender(wiring.Component):
         code, here = Signal(range(self.depth + 1)), Signal(range(self.depth + 1), init=1)
         size, summed = Signal(8, init=1), Signal(range(CRC_BYTES))
         byte, offered, fits, taken, close = Signal(8), Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [fits.eq((size != FULL_BLOCK) & ~crc.busy), taken.eq(offered & fits), crc.data.eq(self.i.payload.data)]
+        m.d.comb += [
+            fits.eq((size != FULL_BLOCK) & ~crc.busy),
+            taken.eq(offered & fits),
+            crc.data.eq(self.i.payload.data),
+        ]
         with m.If((offered & ~crc.busy) | close):
             m.d.comb += write.en.eq(1)
             with m.If(taken & (byte != 0)):

@@ -115,42 +115,48 @@ class Link(wiring.Component):
         is_run = command == Command.RUN
         unit_bytes = max(engine.lanes, _TRANSFER)
         unit, gathered = Signal(8 * unit_bytes, reset_less=True), Signal(range(unit_bytes))
-        units = Signal(17)  # of the vector, or of the memory's word
+        units, ended = (
+            Signal(range(self.config.request)),
+            Signal(),
+        )  # of the vector, or of the memory's word; it is complete
         apply, placed = Signal(), Signal()  # the second reading; the place in the memories is known
         memory, address = Signal(8), Signal(range(max(engine.depths.values()) + self.config.request))
         here = Signal(LOAD_WIDTH)
         m.d.comb += here.eq(unit[-LOAD_WIDTH:])
-        last_part, depth = Signal(16), Signal.like(address)
+        last_unit, depth = Signal(16), Signal.like(address)
         with m.Switch(memory):
             for number, name in enumerate(MEMORIES):
                 with m.Case(number):
-                    m.d.comb += [last_part.eq(len(engine.transfers[name]) - 1), depth.eq(engine.depths[name])]
+                    m.d.comb += [last_unit.eq(len(engine.transfers[name]) - 1), depth.eq(engine.depths[name])]
+        with m.If(is_run):
+            m.d.comb += last_unit.eq(last_input)
         m.d.comb += [
             Value.cast(self.vectors.payload).eq(unit[-8 * engine.lanes :]),
             self.load.payload.data.eq(here),
             self.load.payload.memory.eq(memory),
             self.load.payload.address.eq(address),
-            self.load.payload.last.eq(units == last_part),
+            self.load.payload.last.eq(units == last_unit),
         ]
 
         # An image continues where it ended or before, in the next memory, or begins anew.
         goes_on, fits_here = Signal(range(len(MEMORIES))), Signal()
         goes_on_address = Signal.like(address)
         place = data.View(data.StructLayout({"memory": 8, "address": _ADDRESS}), here)
-        same = place.memory == goes_on
-        begins = (place.address == 0) & ((place.memory == 0) | (place.memory == goes_on + 1))
-        whole = same & (goes_on == len(MEMORIES) - 1) & (place.address == goes_on_address)
+        near, far = place.address[: len(address)], place.address[len(address) :].any()
+        same = (place.memory == goes_on) & ~far
+        begins = (near == 0) & ~far & ((place.memory == 0) | (place.memory == goes_on + 1))
+        whole = same & (goes_on == len(MEMORIES) - 1) & (near == goes_on_address)
         fits = Signal()
         with m.Switch(command):
             with m.Case(Command.LOAD):
-                m.d.comb += fits.eq(begins | same & (place.address <= goes_on_address))
+                m.d.comb += fits.eq(begins | same & (near <= goes_on_address))
             with m.Case(Command.FINISH):
                 m.d.comb += fits.eq(whole)
             with m.Case(Command.RUN):
                 m.d.comb += fits.eq(state.loaded[0] & (here == state.image))
 
         at = receiver.address
-        again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0), fits_here.eq(0)]
+        again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0), fits_here.eq(0), ended.eq(0)]
 
         def refuse(reason: Refusal) -> None:
             m.d.sync += refusal.eq(reason)
@@ -200,7 +206,7 @@ class Link(wiring.Component):
                     with m.If((memory == 0) & (address == 0) & (units == 0)):
                         m.d.sync += last_input.eq(here)
                 with m.If(passed):
-                    m.d.sync += units.eq(units + 1)
+                    m.d.sync += [units.eq(units + 1), ended.eq(self.load.payload.last)]
                     with m.If(~is_run & self.load.payload.last):
                         m.d.sync += [units.eq(0), address.eq(address + 1)]
                     m.next = "FETCH"
@@ -209,13 +215,10 @@ class Link(wiring.Component):
                     refuse(Refusal.STUCK)
             with m.State("END"):
                 m.next = "REPLY"
-                complete = (units == Mux(is_run, last_input + 1, 0)) & (gathered == 0)
-                length = receiver.end - HEADER_BYTES
-                with m.If(apply):
-                    with m.If(~is_run):
-                        m.d.sync += [goes_on.eq(memory), goes_on_address.eq(address)]
+                with m.If(apply), m.If(~is_run):
+                    m.d.sync += [goes_on.eq(memory), goes_on_address.eq(address)]
                 with m.Elif(command == Command.FINISH):
-                    with m.If(length != 2 * PLACE_BYTES):
+                    with m.If(receiver.end != HEADER_BYTES + 2 * PLACE_BYTES):
                         refuse(Refusal.LENGTH)
                     with m.Elif(~fits_here):
                         refuse(Refusal.ORDER)
@@ -223,7 +226,7 @@ class Link(wiring.Component):
                         m.d.sync += [state.loaded.eq(1), state.image.eq(here)]
                 with m.Elif(is_run & ~fits_here):
                     refuse(Refusal.NOT_LOADED)
-                with m.Elif(~complete | (length <= PLACE_BYTES)):
+                with m.Elif(~ended | (gathered != 0)):
                     refuse(Refusal.LENGTH)
                 with m.Elif(~is_run & ~fits_here):
                     refuse(Refusal.ORDER)

@@ -1,7 +1,6 @@
 """What a device with the host link has to say: a model of its rules."""
 
 import zlib
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple

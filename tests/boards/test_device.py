@@ -127,7 +127,9 @@ def test_a_fault_costs_no_more_than_a_repetition(fault: Fault, requests: int) ->
 @pytest.mark.parametrize("fault", [silence, damaged, cut_off, gone, other_command, said_damaged])
 def test_what_does_not_end_is_one_error(fault: Fault) -> None:
     line = ModelLine(PLAN, *[fault] * 99)
-    with pytest.raises(TritiumError, match=r"the device does not answer; identify was tried 5 times, the last time: .+"):
+    with pytest.raises(
+        TritiumError, match=r"the device does not answer; identify was tried 5 times, the last time: .+"
+    ):
         device_on(line).open()
     assert len(line.requests) == 5
     assert line.opened < 0

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("serial")
 
-from boards.serial_device import SerialDevice, SerialLine  # noqa: E402
-from golden.errors import TritiumError  # noqa: E402
+from boards.serial_device import SerialDevice, SerialLine
+from golden.errors import TritiumError
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ def test_vectors_that_do_not_fit_are_named(device: Device) -> None:
 def test_another_device_than_the_expected_one_is_named() -> None:
     other = link_plan(fold=Fold(8, 4, 2))
     device = SimulatedDevice(PLAN, UART, expected=identify(other.config, UART.clock_hz))
-    with pytest.raises(TritiumError, match="is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"):
+    with pytest.raises(
+        TritiumError, match="is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"
+    ):
         device.open()
 
 

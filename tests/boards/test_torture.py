@@ -34,9 +34,7 @@ def torture(frames: int, seed: int, uart: UartConfig) -> TorturedLine:
                 device.counters()
             else:
                 vectors = link_vectors(plan, 1, line.frames)
-                np.testing.assert_array_equal(
-                    device.run(plan.image, vectors, 4), plan.network.forward(vectors).logits
-                )
+                np.testing.assert_array_equal(device.run(plan.image, vectors, 4), plan.network.forward(vectors).logits)
             if line.frames > checked + 50:
                 checked = line.frames
                 check_counters(line, device)

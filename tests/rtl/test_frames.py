@@ -141,7 +141,9 @@ def test_a_frame_without_room_for_header_and_crc_is_refused(content: bytes, refu
     assert receive(as_line(cobs_encode(content), b"\0")) == ([Held(refusal)], 0)
 
 
-@pytest.mark.parametrize(("size", "refusal"), [(PAYLOAD, 0), *((PAYLOAD + more, Refusal.LONG) for more in (1, 2, 2 * PAYLOAD))])
+@pytest.mark.parametrize(
+    ("size", "refusal"), [(PAYLOAD, 0), *((PAYLOAD + more, Refusal.LONG) for more in (1, 2, 2 * PAYLOAD))]
+)
 def test_only_frames_up_to_the_limit_are_taken(size: int, refusal: int) -> None:
     coded = Frame(1, 2, b"u" * size).to_bytes()
     (held,), _ = receive(as_line(coded))

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from link_model import DeviceModel, Load
 from networks import PAUSES
 
+from golden.formats import PACKINGS
+from golden.image import Geometry, LayerProgram, MemoryImage
 from golden.link import Counters, Frame, Identity, cobs_encode, finish_payload, image_number, load_payloads, run_payload
 from golden.link_format import DONE, REFUSED, Command, Refusal
-from golden.image import Geometry, LayerProgram, MemoryImage
-from golden.formats import PACKINGS
 from rtl.config import EngineConfig
 from rtl.crc32 import Crc32
 from rtl.link import Link
@@ -142,7 +142,9 @@ class Conversation:
             if len(vector) == (last_input + 1) * self.config.lanes:
                 self.vectors.append(bytes(vector))
                 values = np.reshape(self.model.compute(bytes(vector)), (-1, self.config.lanes)).tolist()
-                results = [{"data": word, "last": at == len(values)} for at, word in enumerate(values, 1)][: self.results]
+                results = [{"data": word, "last": at == len(values)} for at, word in enumerate(values, 1)][
+                    : self.results
+                ]
                 vector.clear()
             if offered and seen["results.ready"]:
                 results.pop(0)
@@ -169,14 +171,18 @@ def test_identify_says_what_the_device_is() -> None:
 
 
 @settings(max_examples=6)
-@given(pausing=PAUSES, packing=st.sampled_from(sorted(PACKINGS)), lanes=st.sampled_from((1, 2, 6)), signed=st.booleans())
+@given(
+    pausing=PAUSES, packing=st.sampled_from(sorted(PACKINGS)), lanes=st.sampled_from((1, 2, 6)), signed=st.booleans()
+)
 def test_an_image_is_loaded_and_run(pausing: Pauses, packing: str, lanes: int, signed: bool) -> None:
     config = EngineConfig(6, 12, lanes, 12, 4, 2, 3, 5, packing, input_signed=signed)
     talk = Conversation(config, pauses=pausing)
     image = image_of(config, 3)
     vector = bytes(range(250, 250 - (image.program[0].last_input + 1) * lanes, -1))
     *loaded, run, counters = talk.ask(
-        *loading(image, 80), Frame(9, Command.RUN, run_payload(image_number(image), vector, 1)), Frame(10, Command.COUNTERS)
+        *loading(image, 80),
+        Frame(9, Command.RUN, run_payload(image_number(image), vector, 1)),
+        Frame(10, Command.COUNTERS),
     )
     assert {reply.command for reply in loaded} == {Command.LOAD | DONE, Command.FINISH | DONE}
     assert talk.loads == [Load(*load) for load in image.loads()]
@@ -220,7 +226,9 @@ REFUSED_FRAMES = [
 
 def test_a_refused_frame_changes_nothing() -> None:
     talk = Conversation(last_input=3, image=5)
-    replies = talk.ask(*(frame for frame, _ in REFUSED_FRAMES), Frame(99, Command.IDENTIFY), Frame(98, Command.COUNTERS))
+    replies = talk.ask(
+        *(frame for frame, _ in REFUSED_FRAMES), Frame(99, Command.IDENTIFY), Frame(98, Command.COUNTERS)
+    )
     for reply, (frame, reason) in zip(replies, REFUSED_FRAMES, strict=False):
         assert reply == Frame(frame.sequence, REFUSED, bytes([reason]))
     assert replies[-2].payload[-5:] == b"\1\5\0\0\0"
