@@ -59,7 +59,7 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> 
 
 
 def hosted_verilog(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> str:
-    """The Verilog of `hosted_engine`; the module is called `gen.plan.MODULE`, its ports ``clk``, ``rst``, ``rx``, ``tx``."""
+    """The Verilog of `hosted_engine`: module `gen.plan.MODULE` with the ports ``clk``, ``rst``, ``rx`` and ``tx``."""
     parameters = {
         "network": plan.network.name if initialised else "none, loaded at run time",
         "fold": plan.fold,

@@ -81,7 +81,7 @@ class FrameReceiver(wiring.Component):
         """A counter of the block's bytes, the CRC-32, the memory, and what is known of the frame under way."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
-        m.submodules.crc = crc = Crc32()
+        m.submodules.checksum = crc = Crc32()
         write, read = memory.write_port(), memory.read_port()
 
         left, zero = Signal(8), Signal()  # data bytes left in the block; a zero stands before the next one

@@ -9,6 +9,7 @@ from golden.link_format import CRC_BYTES, DELIMITER, FULL_BLOCK, HEADER_BYTES
 from rtl.crc32 import Crc32
 from rtl.layouts import BYTE
 from rtl.limits import check_range
+from rtl.selection import selected_byte
 
 
 class FrameSender(wiring.Component):
@@ -47,7 +48,7 @@ class FrameSender(wiring.Component):
         """One memory: each block's code is written over its first place when the block is known."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
-        m.submodules.crc = crc = Crc32()
+        m.submodules.checksum = crc = Crc32()
         write, read = memory.write_port(), memory.read_port()
 
         # Where the block begins and ends; then what was sent and what is to be.
@@ -86,7 +87,7 @@ class FrameSender(wiring.Component):
                 with m.If(self.abort):
                     m.d.sync += restart
             with m.State("SUM"):
-                m.d.comb += [offered.eq(1), byte.eq(crc.crc.word_select(summed, 8))]
+                m.d.comb += [offered.eq(1), byte.eq(selected_byte(crc.crc, summed))]
                 with m.If(taken):
                     m.d.sync += summed.eq(summed + 1)
                     with m.If(summed == CRC_BYTES - 1):

@@ -22,7 +22,7 @@ class LinkConfig:
 
     @property
     def request(self) -> int:
-        """Longest payload of a request: the longest input vector or the widest memory word, `SMALLEST_LIMIT` at least."""
+        """Longest payload of a request: the longest input vector, the widest memory word, or `SMALLEST_LIMIT`."""
         vector = self.engine.quantizer.depth * self.engine.lanes
         widest = max(len(transfers) for transfers in self.engine.transfers.values())
         return max(SMALLEST_LIMIT, PLACE_BYTES + max(vector, LOAD_WIDTH // 8 * widest))

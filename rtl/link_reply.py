@@ -20,6 +20,7 @@ from golden.link_format import (
 )
 from rtl.frame_receiver import HEADER, REFUSAL
 from rtl.layouts import BYTE, words
+from rtl.selection import selected, selected_byte
 
 STATE = data.StructLayout({name: 8 * size for name, size in STATE_FIELDS.items()})
 """See `golden.link_format.STATE_FIELDS`."""
@@ -109,24 +110,23 @@ class LinkReply(wiring.Component):
         byte, last, ends = Signal(8), Signal.like(index), Signal(init=1)
         m.d.comb += self.o.valid.eq(self.start)
         with m.If(~in_body):
-            m.d.comb += [byte.eq(header.word_select(index[:2], 8)), last.eq(HEADER_BYTES - 1), ends.eq(0)]
+            m.d.comb += [byte.eq(selected_byte(header, index)), last.eq(HEADER_BYTES - 1), ends.eq(0)]
             with m.If((self.request.command == Command.LOAD) | (self.request.command == Command.FINISH)):
                 m.d.comb += ends.eq(~refused)
         with m.Elif(refused):
             m.d.comb += byte.eq(self.refusal)
         with m.Elif(self.request.command == Command.IDENTIFY):
-            m.d.comb += [byte.eq(about.word_select(index, 8)), last.eq(len(about) // 8 - 1)]
+            m.d.comb += [byte.eq(selected_byte(about, index)), last.eq(len(about) // 8 - 1)]
         with m.Elif(self.request.command == Command.COUNTERS):
             counters = self.counters.as_value()
-            m.d.comb += [byte.eq(counters.word_select(index[:4], 8)), last.eq(len(counters) // 8 - 1)]
+            m.d.comb += [byte.eq(selected_byte(counters, index)), last.eq(len(counters) // 8 - 1)]
         with m.Else():
             # Lanes are chosen before they are extended, which takes fewer multiplexers than the other way round.
-            lane, part = index[2:] if self.lanes > 1 else Const(0, 1), index[:2]
-            value = self.results.payload.data[lane]
+            lanes = [self.results.payload.data[lane] for lane in range(self.lanes)]
             extended = Signal(signed(8 * _RESULT_BYTES))
-            m.d.comb += extended.eq(value)
+            m.d.comb += extended.eq(selected(lanes, index[2:]))
             m.d.comb += [
-                byte.eq(extended.word_select(part, 8)),
+                byte.eq(selected_byte(extended, index[:2])),
                 last.eq(word - 1),
                 ends.eq(self.results.payload.last),
                 self.o.valid.eq(self.start & self.results.valid),

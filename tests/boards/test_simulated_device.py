@@ -1,6 +1,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -35,10 +36,8 @@ class PseudoPort:
 
     def _pass_on(self) -> None:
         while not self._ends.wait(0.0005):
-            try:
+            with suppress(BlockingIOError):
                 self.line.write(os.read(self.host, 4096))
-            except BlockingIOError:
-                pass
             while came := self.line.read_frame(1e-4):
                 os.write(self.host, came)
 
@@ -111,7 +110,7 @@ def test_another_device_than_the_expected_one_is_named() -> None:
     other = link_plan(fold=Fold(8, 4, 2))
     device = SimulatedDevice(PLAN, UART, expected=identify(other.config, UART.clock_hz))
     with pytest.raises(
-        TritiumError, match="is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"
+        TritiumError, match=r"is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"
     ):
         device.open()
 

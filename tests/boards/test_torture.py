@@ -15,7 +15,7 @@ PLANS = [link_plan(seed) for seed in (1, 2)]
 
 
 def torture(frames: int, seed: int, uart: UartConfig) -> TorturedLine:
-    """Work on a device over a tortured line until so many frames were sent; every answer is checked, every count too."""
+    """Work on a device over a tortured line until so many frames were sent; every answer and count is checked."""
     line = TorturedLine(SimulatedLine(hosted_verilog(PLANS[0], uart, initialised=False), uart), seed)
     random = Random(seed)
     identity = identify(PLANS[0].config, uart.clock_hz)
