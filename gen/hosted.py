@@ -26,6 +26,7 @@ def identify(config: EngineConfig, clock_hz: int) -> Identity:
         correction_words=config.correction_words,
         weight_words=config.weight_words,
         max_inputs=config.max_inputs,
+        max_hidden=config.max_hidden,
         max_outputs=config.max_outputs,
         payload=LinkConfig(config).request,
         clock_hz=clock_hz,

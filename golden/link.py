@@ -99,6 +99,7 @@ class Identity(NamedTuple):
     correction_words: int
     weight_words: int
     max_inputs: int
+    max_hidden: int
     max_outputs: int
     payload: int
     clock_hz: int
@@ -156,6 +157,10 @@ class Identity(NamedTuple):
             "correction words": (len(image.corrections), self.correction_words),
             "weight words": (len(image.weights), self.weight_words),
             "input words": (first.last_input + 1, -(-self.max_inputs // self.lanes)),
+            "hidden chunks": (
+                max((layer.last_chunk + 1 for layer in image.program[1:]), default=0),
+                -(-self.max_hidden // self.columns),
+            ),
             "result words": (
                 last.last_tile * self.rows // self.lanes + last.last_drain + 1,
                 -(-self.max_outputs // self.lanes),

@@ -129,6 +129,7 @@ IDENTITY_FIELDS: Final = {
     "correction_words": 4,
     "weight_words": 4,
     "max_inputs": 4,
+    "max_hidden": 4,
     "max_outputs": 4,
     "payload": 4,
     "clock_hz": 4,
@@ -147,15 +148,15 @@ width
     Bits of an accumulator.
 layers, correction_words, weight_words
     Words of the memories.
-max_inputs, max_outputs
-    Longest input vector of a layer, longest result, in values.
+max_inputs, max_hidden, max_outputs
+    Longest input vector, vector between two layers and result, in values.
 payload
     Longest payload of a request in bytes.
 clock_hz
     Of the engine.
 """
 
-CONFIG_FIELDS: Final = tuple(IDENTITY_FIELDS)[1:14]
+CONFIG_FIELDS: Final = tuple(IDENTITY_FIELDS)[1:15]
 """The fields that ``config`` stands for."""
 
 STATE_FIELDS: Final = {"loaded": 1, "image": 4}

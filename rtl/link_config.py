@@ -23,7 +23,7 @@ class LinkConfig:
     @property
     def request(self) -> int:
         """Longest payload of a request: the longest input vector, the widest memory word, or `SMALLEST_LIMIT`."""
-        vector = self.engine.quantizer.depth * self.engine.lanes
+        vector = self.engine.input_words * self.engine.lanes
         widest = max(len(transfers) for transfers in self.engine.transfers.values())
         return max(SMALLEST_LIMIT, PLACE_BYTES + max(vector, LOAD_WIDTH // 8 * widest))
 
@@ -41,6 +41,6 @@ class LinkConfig:
         and input and result pass byte by byte.
         """
         engine = self.engine
-        layer = 4 * engine.quantizer.depth + engine.drain.interval + engine.array_latency + 128
+        layer = 4 * max(engine.quantizer.depths) + engine.drain.interval + engine.array_latency + 128
         run = engine.weight_words * engine.drain.interval + engine.layers * layer + 4 * self.request + 2 * self.reply
         return min((2 * run).bit_length(), 31)

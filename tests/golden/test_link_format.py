@@ -68,7 +68,7 @@ def image(rows: int = 4, words: int = 5, last_input: int = 2) -> MemoryImage:
 
 IDENTITY = Identity(
     rows=4, columns=6, lanes=2, packing=3, correction=0, input_signed=0, writable=1, width=12, layers=2,
-    correction_words=3, weight_words=5, max_inputs=12, max_outputs=4, payload=256, clock_hz=12_000_000,
+    correction_words=3, weight_words=5, max_inputs=12, max_hidden=8, max_outputs=4, payload=256, clock_hz=12_000_000,
 )  # fmt: skip
 
 
@@ -139,11 +139,11 @@ def test_the_residue_is_what_a_sum_of_content_and_sum_leaves() -> None:
 
 def test_the_identity_is_these_bytes() -> None:
     fields = bytes.fromhex(
-        "0400 0600 0200 03 00 00 01 0c 0200 03000000 05000000 0c000000 04000000"  # what config stands for
+        "0400 0600 0200 03 00 00 01 0c 0200 03000000 05000000 0c000000 08000000 04000000"  # what config stands for
     )
     rest = bytes.fromhex("00010000 001bb700")
     assert IDENTITY.to_bytes() == struct.pack("<I", zlib.crc32(fields)) + fields + rest
-    assert len(IDENTITY.to_bytes()) == sum(IDENTITY_FIELDS.values()) == 41
+    assert len(IDENTITY.to_bytes()) == sum(IDENTITY_FIELDS.values()) == 45
     assert Identity.from_bytes(IDENTITY.to_bytes()) == IDENTITY
 
 
@@ -157,7 +157,7 @@ def test_config_stands_for_all_that_an_image_depends_on(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (IDENTITY.to_bytes()[:-1], "sent 40 bytes of fields where 41 were expected"),
+        (IDENTITY.to_bytes()[:-1], "sent 44 bytes of fields where 45 were expected"),
         (IDENTITY.to_bytes()[:4] + b"\5" + IDENTITY.to_bytes()[5:], "config is .* where its fields make"),
         (IDENTITY._replace(packing=4).to_bytes(), "packing 4 and correction 0, which are not known"),
         (IDENTITY._replace(correction=7).to_bytes(), "packing 3 and correction 7, which are not known"),
@@ -213,6 +213,7 @@ def test_an_image_that_fits_is_taken() -> None:
         ({"correction_words": 2}, "needs 3 correction words; the device has 2"),
         ({"weight_words": 4}, "needs 5 weight words; the device has 4"),
         ({"max_inputs": 4}, "needs 3 input words; the device has 2"),
+        ({"max_hidden": 0}, "needs 1 hidden chunks; the device has 0"),
         ({"max_outputs": 0}, "needs 1 result words; the device has 0"),
     ],
 )

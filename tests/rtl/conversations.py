@@ -21,7 +21,7 @@ from sim.pysim import Bench, Driver, Pauses, never
 CLOCK_HZ = 12_000_000
 
 CONFIG = EngineConfig(
-    rows=4, columns=6, lanes=2, max_inputs=12, max_outputs=4, layers=2, correction_words=3, weight_words=5,
+    rows=4, columns=6, lanes=2, max_inputs=12, max_hidden=8, max_outputs=4, layers=2, correction_words=3, weight_words=5,
     packing="3t5b",
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ CONFIG = EngineConfig(
 def image_of(config: EngineConfig, seed: int, last_input: int | None = None) -> MemoryImage:
     """An image that fills the engine's memories."""
     random = np.random.default_rng(seed)
-    last = int(random.integers(0, config.quantizer.depth)) if last_input is None else last_input
+    last = int(random.integers(0, config.input_words)) if last_input is None else last_input
     program = [LayerProgram(last, 0, 0, 0, True, index == config.layers - 1) for index in range(config.layers)]
     geometry = Geometry(config.rows, config.columns, config.lanes, PACKINGS[config.packing])
     corrections = random.integers(-99, 99, (config.correction_words, config.lanes)).astype(np.int32)

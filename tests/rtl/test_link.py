@@ -34,7 +34,7 @@ def test_identify_says_what_the_device_is() -> None:
     pausing=PAUSES, packing=st.sampled_from(sorted(PACKINGS)), lanes=st.sampled_from((1, 2, 6)), signed=st.booleans()
 )
 def test_an_image_is_loaded_and_run(pausing: Pauses, packing: str, lanes: int, signed: bool) -> None:
-    config = EngineConfig(6, 12, lanes, 12, 4, 2, 3, 5, packing, input_signed=signed)
+    config = EngineConfig(6, 12, lanes, 12, 8, 4, 2, 3, 5, packing, input_signed=signed)
     talk = Conversation(config, pauses=pausing)
     image = image_of(config, 3)
     vector = bytes(range(250, 250 - (image.program[0].last_input + 1) * lanes, -1))
@@ -113,7 +113,7 @@ def test_nothing_runs_before_an_image_is_finished() -> None:
 
 
 def test_an_engine_without_a_load_port_says_so() -> None:
-    config = EngineConfig(4, 6, 2, 12, 4, 2, 3, 5, "3t5b", writable=False)
+    config = EngineConfig(4, 6, 2, 12, 8, 4, 2, 3, 5, "3t5b", writable=False)
     talk = Conversation(config, last_input=0, image=1)
     image = image_of(config, 1)
     replies = talk.ask(*loading(image)[-2:], Frame(3, Command.RUN, run_payload(1, bytes([3, 4]), 1)))
