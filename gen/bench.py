@@ -8,8 +8,10 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 
 from gen.bench_harness import Harness
+from gen.devices import device_named
 from gen.tools import Netlist, Part, Tools, find_tools
 from gen.verilog import generate
+from golden.errors import TritiumError
 from rtl.limits import check_range
 
 _TOP = "bench"
@@ -168,6 +170,7 @@ def measure(
     tools = find_tools(part.family)
     inputs, outputs = len(Value.cast(core.i)), len(Value.cast(core.o))
     whole = synthesise(tools, part, Harness(core, inputs, outputs), parameters)
+    _check_room(whole)
     progress(1)
     alone = synthesise(tools, part, Harness(None, inputs, outputs), {"component": "none"})
     harness = count_cells(alone, _logic(alone))
@@ -226,6 +229,19 @@ def available_cells(netlist: Netlist) -> tuple[int, int]:
     """The device's cells that hold a LUT4, and its block RAMs, as the placer counts them."""
     utilisation, part = netlist.place(1)["utilization"], netlist.part
     return utilisation[part.logic_cell]["available"], utilisation[part.block_ram]["available"]
+
+
+def _check_room(netlist: Netlist) -> None:
+    """Raise if the device is too small, before the placer finds out in its own words."""
+    device = device_named(netlist.part.device)
+    cells = count_cells(netlist, sum(netlist.cells.get(cell, 0) for cell in ("LUT4", "SB_LUT4")))
+    rooms = (("LUT4", cells.lut4, device.lut4), ("block RAMs", cells.block_rams, device.block_rams))
+    for what, need, room in rooms:
+        if need > room:
+            raise TritiumError(
+                f"the design takes {need:,} {what} and {device.name} has {room:,}; "
+                "choose a smaller fold, a denser packing or a larger device"
+            )
 
 
 def _logic(netlist: Netlist) -> int:

@@ -27,6 +27,8 @@ class Part(NamedTuple):
 
     family: str
     name: str
+    device: str
+    """Its name in `gen.devices`."""
     synthesis: str
     """Yosys's command, with the options that measured smallest."""
     placement: tuple[str, ...]
@@ -46,11 +48,31 @@ _ANY_PIN = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"
 PARTS = {
     part.name: part
     for part in (
-        Part("ecp5", "25k", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
-        Part("ecp5", "45k", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
-        Part("ecp5", "85k", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
-        Part("ice40", "hx8k", "synth_ice40", ("--hx8k", "--package", "ct256"), "ICESTORM_LC", "ICESTORM_RAM", 200, 60),
-        Part("ice40", "up5k", "synth_ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC", "ICESTORM_RAM", 80, 24),
+        Part("ecp5", "25k", "ecp5-25f", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "45k", "ecp5-45f", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "85k", "ecp5-85f", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part(
+            "ice40",
+            "hx8k",
+            "ice40-hx8k",
+            "synth_ice40",
+            ("--hx8k", "--package", "ct256"),
+            "ICESTORM_LC",
+            "ICESTORM_RAM",
+            200,
+            60,
+        ),
+        Part(
+            "ice40",
+            "up5k",
+            "ice40-up5k",
+            "synth_ice40",
+            ("--up5k", "--package", "sg48"),
+            "ICESTORM_LC",
+            "ICESTORM_RAM",
+            80,
+            24,
+        ),
     )
 }
 """Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4."""

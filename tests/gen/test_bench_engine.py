@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from gen.bench import steps
 from gen.bench_engine import FlatEngine, bench_engine
-from gen.devices import FAMILIES
+from gen.devices import DEVICES, FAMILIES
 from gen.plan import Fold, Plan, plan_network
 from gen.tools import PARTS
 from gen.verilog import generate
@@ -67,6 +67,14 @@ def test_a_whole_engine_is_built_and_its_figures_agree(part: str, array: str, lo
 def test_the_clock_aimed_at_reaches_the_placer_and_can_be_missed() -> None:
     result = bench_engine(PARTS["hx8k"], plan("hx8k"), mhz=1000, seeds=1)
     assert not result.timing_met
+
+
+@pytest.mark.parametrize(("room", "what"), [({"block_rams": 3}, "block RAMs"), ({"lut4": 300}, "LUT4")])
+def test_a_device_that_is_too_small_is_named(room: dict[str, int], what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DEVICES, "ice40-hx8k", DEVICES["ice40-hx8k"]._replace(**room))
+    needs = rf"takes [\d,]+ {what} and ice40-hx8k has 3\d*; choose a smaller fold, a denser packing or a larger device"
+    with pytest.raises(TritiumError, match=needs):
+        bench_engine(PARTS["hx8k"], plan("hx8k"), mhz=20, seeds=1)
 
 
 @pytest.mark.parametrize("writable", [False, True])
