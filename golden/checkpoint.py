@@ -6,6 +6,9 @@ Format
     ``input_type``, ``input_unit`` (a decimal float), ``activations``, one of ``relu`` and ``none`` a layer,
     separated by commas, and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata as JSON with sorted
     keys and no spaces, followed by every tensor's bytes in the order weight, scale of layer 0, 1, …
+
+    A layer file (see `golden.layer_file`) is read in its place where its layers make a network: each takes what the one
+    before it gives and has one scale, no norm and no bias.
 """
 
 import json
@@ -20,6 +23,8 @@ from safetensors.numpy import load, save
 
 from golden.errors import TritiumError
 from golden.files import read_bytes, write_bytes
+from golden.layer_file import FORMAT as LAYERS
+from golden.layer_file import TernaryLayer, check_layers, read_layer, read_specs
 from golden.network import InputType, Layer, Network
 
 FORMAT, VERSION = "tritium", "1"
@@ -55,7 +60,10 @@ def read_checkpoint(path: Path) -> Network:
     try:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return _network(tensors, header.get("__metadata__") or {})
+        metadata = header.get("__metadata__") or {}
+        if metadata.get("format") == LAYERS:
+            return _network_of_layers(tensors, metadata)
+        return _network(tensors, metadata)
     except SafetensorError as error:
         raise TritiumError(f"{path} is not a whole safetensors file: {error}") from error
     except TritiumError as error:
@@ -78,21 +86,59 @@ def _network(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Netw
     missing = {"name", "input_type", "input_unit", "activations", "crc32"} - metadata.keys()
     if missing:
         raise TritiumError(f"the metadata lack {', '.join(sorted(missing))}")
-    activations = metadata["activations"].split(",")
-    if unknown := set(activations) - {"relu", "none"}:
-        raise TritiumError(f"the activations hold {sorted(unknown)}; each is relu or none")
+    activations = _activations(metadata)
     expected = {f"layers.{index}.{part}" for index in range(len(activations)) for part in ("weight", "scale")}
     if odd := expected ^ tensors.keys():
         raise TritiumError(f"{len(activations)} layers are named, but tensors are missing or too many: {sorted(odd)}")
     computed = _checksum({key: value for key, value in metadata.items() if key != "crc32"}, tensors)
     if computed != metadata["crc32"]:
         raise TritiumError(f"the CRC-32 is {computed} where the metadata say {metadata['crc32']}; the file is damaged")
+    return _assemble(metadata, tuple(_layer(tensors, index, name == "relu") for index, name in enumerate(activations)))
+
+
+def _network_of_layers(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Network:
+    specs = read_specs(tensors, metadata)
+    check_layers(specs, metadata, tensors.__getitem__)
+    activations = _activations(metadata)
+    if len(activations) != len(specs):
+        raise TritiumError(f"there are {len(specs)} layers and {len(activations)} activations")
+    layers = (read_layer(spec, tensors.__getitem__) for spec in specs)
+    pairs = zip(layers, activations, strict=True)
+    return _assemble(metadata, tuple(_network_layer(layer, name == "relu") for layer, name in pairs))
+
+
+def obstacle(layer: TernaryLayer) -> str | None:
+    """Why a layer cannot be a network's, if it cannot."""
+    scales = np.unique(layer.scale[layer.scale > 0])
+    for found, what in (
+        (len(scales) > 1, f"{len(scales)} scales from {scales[0]:g} to {scales[-1]:g}"),
+        (layer.norm is not None, "a norm in front of its quantiser"),
+        (layer.bias is not None, "a bias"),
+    ):
+        if found:
+            return f"{layer.name} has {what}; a network's layer has one scale, no norm and no bias"
+    return None
+
+
+def _network_layer(layer: TernaryLayer, relu: bool) -> Layer:
+    if problem := obstacle(layer):
+        raise TritiumError(problem)
+    return Layer(layer.trits, float(layer.scale.max()), relu)
+
+
+def _activations(metadata: dict[str, str]) -> list[str]:
+    activations = metadata["activations"].split(",")
+    if unknown := set(activations) - {"relu", "none"}:
+        raise TritiumError(f"the activations hold {sorted(unknown)}; each is relu or none")
+    return activations
+
+
+def _assemble(metadata: dict[str, str], layers: tuple[Layer, ...]) -> Network:
     try:
         unit = float(metadata["input_unit"])
     except ValueError as error:
         raise TritiumError(f"the input unit is {metadata['input_unit']!r}; it must be a number") from error
     input_type: InputType = metadata["input_type"]  # pyright: ignore[reportAssignmentType] - Network validates it
-    layers = tuple(_layer(tensors, index, name == "relu") for index, name in enumerate(activations))
     return Network(metadata["name"], layers, input_type, unit)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from golden.errors import TritiumError
 from golden.trits import check_trits
 
 InputType = Literal["uint8", "int8"]
+INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class Network:
     def __post_init__(self) -> None:
         if not (self.name.isascii() and self.name.replace("-", "").replace("_", "").isalnum()):
             raise TritiumError(f"the network's name is {self.name!r}; letters, digits, '-' and '_' are allowed")
-        if self.input_type not in ("uint8", "int8"):
+        if self.input_type not in INPUT_TYPES:
             raise TritiumError(f"the input type is {self.input_type!r}; it is uint8 or int8")
         if not (np.isfinite(self.input_unit) and self.input_unit > 0):
             raise TritiumError(f"the input unit is {self.input_unit}; it must be finite and above 0")
