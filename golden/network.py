@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from golden.errors import TritiumError
 from golden.trits import check_trits
 
 InputType = Literal["uint8", "int8"]
-INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +83,7 @@ class Network:
     input_unit: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.name.isascii() and self.name.replace("-", "").replace("_", "").isalnum()):
-            raise TritiumError(f"the network's name is {self.name!r}; letters, digits, '-' and '_' are allowed")
-        if self.input_type not in INPUT_TYPES:
-            raise TritiumError(f"the input type is {self.input_type!r}; it is uint8 or int8")
-        if not (np.isfinite(self.input_unit) and self.input_unit > 0):
-            raise TritiumError(f"the input unit is {self.input_unit}; it must be finite and above 0")
+        check_interface(self.name, self.input_type, self.input_unit)
         if not self.layers:
             raise TritiumError("the network has no layers; it needs at least one")
         for index, (before, after) in enumerate(pairwise(self.layers)):
@@ -140,3 +134,13 @@ class Network:
                 f"the input has shape {batch.shape}; {self.name} takes (n, {self.layers[0].inputs}), n at least 1"
             )
         return batch
+
+
+def check_interface(name: str, input_type: str, input_unit: float) -> None:
+    """Raise unless a network could have this name, input type and unit; see `Network`."""
+    if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+        raise TritiumError(f"the network's name is {name!r}; letters, digits, '-' and '_' are allowed")
+    if input_type not in ("uint8", "int8"):
+        raise TritiumError(f"the input type is {input_type!r}; it is uint8 or int8")
+    if not (np.isfinite(input_unit) and input_unit > 0):
+        raise TritiumError(f"the input unit is {input_unit}; it must be finite and above 0")

@@ -215,7 +215,8 @@ def test_every_flipped_bit_is_refused_and_those_of_the_tensors_by_the_crc(path):
 
 
 def resealed(path: Path, tensors: dict[str, tuple[str, list[int], bytes]], metadata: dict[str, str]) -> None:
-    header, data = {"__metadata__": metadata}, b""
+    header: dict[str, object] = {"__metadata__": metadata}
+    data = b""
     for name, (dtype, shape, content) in tensors.items():
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
         data += content
