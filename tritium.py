@@ -24,6 +24,7 @@ from gen.command import (
 )
 from gen.devices import DEVICES, device_named
 from gen.fit import fit
+from gen.import_command import import_weights, inspect_file
 from gen.output import write_output
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
 from gen.tables import figures_table, files_table, layers_table, plan_table
@@ -52,6 +53,7 @@ app = typer.Typer(
       tritium simulate mnist --images 1000    Verilator against the model
       tritium bench array                     the array's size and speed, placed and routed
       tritium bench engine mnist              the whole engine's
+      tritium import FOLDER -o FILE           weights that other programs made
     """,
 )
 app.add_typer(bench, name="bench")
@@ -187,6 +189,10 @@ def train(
     console.print(table)
     figures = {"float_accuracy": trained.float_accuracy, "integer_accuracy": trained.integer_accuracy}
     write_json(json_file, {"recipe": recipe, "seed": seed, "trits": trained.network.trits} | figures)
+
+
+app.command("import")(import_weights)
+app.command("inspect")(inspect_file)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
 from golden.checkpoint import write_checkpoint
@@ -12,7 +13,8 @@ from golden.image import MemoryImage
 from golden.network import Layer, Network
 from tritium import app, main
 
-COMMANDS = ("plan", "generate", "simulate", "train", "bench array", "bench decoder", "bench engine", "bench plot")
+BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
+COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", *BENCHES)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,27 @@ def test_simulate_compares_and_writes_its_figures(checkpoint: str, tmp_path: Pat
     assert 0 < figures["utilisation"] < 1
 
 
+def test_imported_layers_can_be_inspected_and_planned(tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    tensors = {f"fc.{index}.weight": random.normal(size=shape) for index, shape in enumerate(((9, 20), (4, 9)))}
+    save_file(tensors, tmp_path / "mlp.safetensors")
+    network, file = str(tmp_path / "net.safetensors"), str(tmp_path / "figures.json")
+    source = str(tmp_path / "mlp.safetensors")
+    result = invoke("import", source, "-o", network, "--layers", "fc*", "--input-type", "int8", "--json", file)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(Path(file).read_text())
+    assert (figures["layers"], sum(figures["trits"].values()), figures["obstacle"]) == (2, 216, None)
+    result = invoke("inspect", network, "--json", file)
+    assert result.exit_code == 0, result.output
+    listed = {tensor["name"]: tensor for tensor in json.loads(Path(file).read_text())["tensors"]}
+    assert listed["fc.0.trits"]["shape"] == [9, 5]
+    assert sum(listed["fc.0.trits"]["shares"].values()) == 180
+    assert listed["fc.0.scale"]["shares"] is None
+    result = invoke("plan", network, "--fold", "4x8x2", "--json", file)
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path(file).read_text())["cycles_array"] == 3 * 3 + 1 * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -102,6 +125,11 @@ def test_simulate_compares_and_writes_its_figures(checkpoint: str, tmp_path: Pat
         (("simulate", "MODEL", "--images", "10001"), "10001 vectors are asked for.*holds 10000"),
         (("simulate", "MODEL", "--vectors", "MODEL"), "starts with 00 00 08"),
         (("train", "cifar", "--data", "."), "cifar"),
+        (("import", "nothing", "-o", "OUT"), "cannot read nothing: No such file"),
+        (("import", "MODEL", "-o", "OUT", "--layers", "x*"), "no layer of .* matches"),
+        (("import", "MODEL", "-o", "OUT", "--name", "a b"), "the network's name is 'a b'"),
+        (("import", "MODEL", "-o", "OUT", "--scale", "add"), "the scale is to 'add'"),
+        (("inspect", "nothing"), "cannot read nothing: No such file"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_nothing_is_written(
