@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-interop lint clean
 
 demo: $(VENV)/.run
 	$(BIN)/tritium generate mnist -o build/mnist
@@ -12,6 +12,9 @@ demo: $(VENV)/.run
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-interop: $(VENV)/.interop
+	$(BIN)/pytest tests/interop
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
@@ -28,6 +31,11 @@ $(VENV)/.run: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.run
 	@echo "installing the tools of the tests into $(VENV); this takes half a minute"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.interop: $(VENV)/.test
+	@echo "installing PyTorch and transformers into $(VENV); this takes minutes"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[interop]'
 	touch $@
 
 clean:
