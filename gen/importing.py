@@ -37,8 +37,8 @@ class Shares(NamedTuple):
         return cls(minus, layer.trits.size - other, other - minus)
 
     def __str__(self) -> str:
-        """As parts of the whole."""
-        return ", ".join(f"{count / sum(self):.1%}" for count in self)
+        """As parts of the whole, in percent."""
+        return " ".join(f"{100 * count / sum(self):.1f}" for count in self)
 
     def __add__(self, other: "Shares") -> "Shares":  # pyright: ignore[reportIncompatibleMethodOverride] - not a concatenation
         return Shares(*(mine + its for mine, its in zip(self, other, strict=True)))
@@ -57,13 +57,13 @@ class Described(NamedTuple):
     shares: Shares | None = None
 
     def row(self) -> tuple[str, ...]:
-        """As words: name, type, shape, bytes, scale, shares."""
+        """As words: name, type, shape, scale, shares."""
         scale = shares = ""
         if self.scale and self.shares:
             low, high = self.scale
             scale = f"{low:.5g}" if low == high else f"{low:.5g} to {high:.5g}"
             shares = str(self.shares)
-        return self.name, self.type, " x ".join(map(str, self.shape)), f"{self.size:,}", scale, shares
+        return self.name, self.type, " x ".join(map(str, self.shape)), scale, shares
 
     def figures(self) -> dict[str, Any]:
         """All of it, for a file."""
@@ -135,7 +135,7 @@ class Imported:
         return [
             ("from", self.source),
             ("layers", f"{self.layers:,}"),
-            ("trits", f"{sum(self.trits):,}: {self.trits} are -1, 0, +1"),
+            ("trits", f"{sum(self.trits):,}: {self.trits} % are -1, 0, +1"),
             ("bytes", f"{self.bytes_written:,} from {self.bytes_read:,} of weights"),
             ("time", f"{self.seconds:.1f} s, {self.rate:.0f} MB/s"),
             ("network", f"none: {self.obstacle}" if self.obstacle else f"next: tritium plan {model}"),
@@ -244,7 +244,7 @@ def import_layers(
 def describe(source: Source, patterns: Sequence[str] = ()) -> list[Callable[[], Described]]:
     """A call for each tensor of a source that tells what it is; calls for ternary layers read them.
 
-    With patterns, only the weights of the layers that match.
+    With patterns, only the weights of the layers that match, told as what an import makes of them.
     """
     layers = dict.fromkeys(source.select(patterns) if patterns else source.matrices())
     weights = {name + source.weight: name for name in layers}
@@ -253,7 +253,7 @@ def describe(source: Source, patterns: Sequence[str] = ()) -> list[Callable[[], 
     def told(tensor: str) -> Described:
         stored = source.tensors[tensor]
         plain = Described(stored.name, stored.type, stored.shape, stored.size)
-        if tensor not in weights or not source.is_ternary(weights[tensor]):
+        if tensor not in weights or not (patterns or source.is_ternary(weights[tensor])):
             return plain
         layer = source.read(weights[tensor])
         scale = layer.scale[layer.scale > 0]

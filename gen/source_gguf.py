@@ -77,6 +77,9 @@ def open_gguf(path: Path, i2s_block: int = I2S_BLOCKS[0]) -> Gguf:
     if i2s_block not in I2S_BLOCKS:
         raise TritiumError(f"the block of I2_S is {i2s_block}; it is one of {', '.join(map(str, I2S_BLOCKS))}")
     header = read_gguf_header(path)
+    parts = header.metadata.get("split.count", 1)
+    if parts not in (0, 1):
+        raise TritiumError(f"{path} is one of {parts} parts; join them with llama-gguf-split --merge")
     architecture = header.metadata.get("general.architecture")
     layers = {}
     if architecture in ARCHITECTURES:

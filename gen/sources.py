@@ -183,4 +183,5 @@ def _matching(pattern: str, names: list[str]) -> list[str]:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Text and numbers in turn, so that layer 10 follows layer 9."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = (part.lstrip("0") if part.isdecimal() else part for part in re.split(r"(\d+)", name))
+    return [(len(part), part) if index % 2 else (-1, part) for index, part in enumerate(parts)]

@@ -176,7 +176,7 @@ def read_specs(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> list[
         raise TritiumError(f"the metadata lack {', '.join(sorted(missing))}")
     try:
         listed = [(str(name), int(inputs)) for name, inputs in json.loads(metadata["layers"])]
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise TritiumError("the metadata's layers are no list of names and inputs") from error
     specs = []
     for name, inputs in listed:
@@ -191,7 +191,8 @@ def read_specs(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> list[
             )
         specs.append(spec)
     named = [f"{spec.name}.{part}" for spec in specs for part in spec.shapes]
-    if odd := tensors.keys() ^ named or len(set(named)) != len(named):
+    if len(set(named)) != len(named) or tensors.keys() != set(named):
+        odd = ", ".join(sorted(tensors.keys() ^ set(named))[:3]) or "a layer twice"
         raise TritiumError(f"the metadata name other layers than the tensors do: {odd}")
     return specs
 

@@ -88,6 +88,13 @@ def test_patterns_choose_layers_and_their_order(chain, patterns, names):
     assert open_source(chain).select(patterns) == names
 
 
+def test_numbers_in_names_are_in_their_order_however_long(tmp_path):
+    names = ["b", "a.9", "a.10.z", "a.10.a9", "a.10.a10", "a.007", "a." + "1" * 5000]
+    save_file({f"{name}.weight": np.ones((1, 1)) for name in names}, tmp_path / "x")
+    ordered = ["a.007", "a.9", "a.10.a9", "a.10.a10", "a.10.z", "a." + "1" * 5000, "b"]
+    assert open_source(tmp_path / "x").select(["*"]) == ordered
+
+
 @pytest.mark.parametrize(
     ("patterns", "message"),
     [
@@ -173,9 +180,16 @@ def test_tensors_are_described(tmp_path):
     layer = told["fc.weight"]
     assert (layer.type, layer.shape, layer.size) == ("U8", (1, 3), 3)
     assert (layer.scale, layer.shares) == ((0.25, 0.25), Shares(1, 5, 6))
-    assert layer.row() == ("fc.weight", "U8", "1 x 3", "3", "0.25", "8.3%, 41.7%, 50.0%")
+    assert layer.row() == ("fc.weight", "U8", "1 x 3", "0.25", "8.3 41.7 50.0")
     assert told["embed.weight"].shares is None
     assert [tell().name for tell in describe(source, ["f*"])] == ["fc.weight"]
+
+
+def test_latent_floats_are_described_as_what_becomes_of_them_if_they_are_asked_for(chain):
+    source = open_source(chain)
+    assert all(tell().shares is None for tell in describe(source))
+    (told,) = (tell() for tell in describe(source, ["fc.0"]))
+    assert told.shares == Shares.of(source.read("fc.0"))
 
 
 def test_a_checkpoint_of_our_own_is_a_source(tmp_path):

@@ -42,7 +42,7 @@ def write(
         "attention.head_count_kv": 2,
     }
     for key, number in (numbers | (changed or {})).items():
-        writer.add_uint32(f"{architecture}.{key}", number)
+        writer.add_uint32(key if key.startswith("split.") else f"{architecture}.{key}", number)
     for name, trits in TRITS.items():
         content = (packed or {}).get(name)
         if content is None:
@@ -148,6 +148,7 @@ def scaled(value: float) -> dict[str, dict[str, np.ndarray]]:
         ({"changed": {"embedding_length": 0}}, "bitnet.embedding_length is 0; it must be a positive whole number"),
         ({"changed": {"embedding_length": 512}}, r"blk.0.attn_q.weight has shape \(256, 256\); the metadata make it"),
         ({"changed": {"attention.head_count_kv": 4}}, r"attn_k.weight has shape \(128, 256\); the metadata make it"),
+        ({"changed": {"split.count": 3}}, "is one of 3 parts; join them with llama-gguf-split --merge"),
         ({"changed": {"block_count": 2}}, "lacks blk.1.attn_q.weight"),
         ({"kind": "F16"}, "blk.0.attn_q.weight has type F16; TQ1_0, TQ2_0, I2_S are read"),
         ({"plain": {"blk.0.attn_q.scale": np.zeros(1, np.float32)}}, "attn_q.scale is 0.0; a scale must be finite"),
