@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gen.command import JsonOption, console, progress_bar, write_json
-from gen.importing import Chain, describe, import_layers, network_name, open_source
+from gen.importing import Chain, import_layers, network_name, open_source
+from gen.inspecting import describe
 from gen.tables import figures_table
 from golden.packing_gguf import I2S_BLOCKS
 

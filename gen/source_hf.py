@@ -71,11 +71,12 @@ class Quantisation(NamedTuple):
             )
         latent = linear == "autobitlinear" and mode == "online"
         norm = found.get("rms_norm_eps", 1e-6) if found.get("use_rms_norm") else None
-        return cls(CONVENTIONS[linear], latent, norm)
+        return cls(None if latent else CONVENTIONS[linear], latent, norm)
 
     def __str__(self) -> str:
         """In words."""
-        words = "latent floats" if self.latent else f"packed, {self.convention} by the scale"
+        kinds = ["latent floats"] if self.latent else []
+        words = " or ".join(kinds + ([f"packed, {self.convention} by the scale"] if self.convention else []))
         return words if self.norm is None else f"{words}, a norm (epsilon {self.norm}) before each layer"
 
 
@@ -147,7 +148,7 @@ class HuggingFace(Source):
             raise TritiumError(f"there is no {name}.weight_scale")
         value = self.one_scale(f"{name}.weight_scale")
         if self.quantisation.convention is None:
-            raise TritiumError("no config.json says what the scale means; give --scale divide or --scale multiply")
+            raise TritiumError("nothing says what the scale means; give --scale divide or --scale multiply")
         return 1 / value if self.quantisation.convention == "divide" else value
 
 

@@ -6,7 +6,8 @@ import pytest
 from safetensors.numpy import save_file
 from synthetic_checkpoint import write_checkpoint_folder
 
-from gen.importing import Chain, Shares, describe, import_layers, network_name, open_source
+from gen.importing import Chain, import_layers, network_name, open_source
+from gen.inspecting import Shares, describe
 from gen.sources import Source
 from golden.checkpoint import read_checkpoint, write_checkpoint
 from golden.errors import TritiumError

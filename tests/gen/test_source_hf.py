@@ -14,6 +14,7 @@ from golden.quantise import quantise_activations_float, quantise_weights
 FIXTURES = Path(__file__).parent.parent / "data" / "transformers"
 VARIANTS = pytest.mark.parametrize("variant", ["divide", "divide-norm", "multiply", "online"])
 QUERY = "model.layers.0.self_attn.q_proj"
+ONLINE = {"quantization_mode": "online"}
 SMALL = {"blocks": 2, "hidden": 16, "intermediate": 24, "heads": 4, "key_heads": 2, "blocks_per_shard": 1}
 
 
@@ -114,11 +115,24 @@ def test_a_single_file_of_packed_weights_needs_to_be_told_what_its_scale_means(t
     trits = np.random.default_rng(0).integers(-1, 2, (8, 12)).astype(np.int8)
     tensors = {"fc.weight": encode_hf(trits), "fc.weight_scale": np.array([2], np.float16)}
     save_file(tensors, tmp_path / "net.safetensors")
-    with pytest.raises(TritiumError, match=r"fc.weight: no config.json says .*; give --scale divide or --scale multi"):
+    with pytest.raises(
+        TritiumError, match=r"fc.weight: nothing says what the scale .*; give --scale divide or --scale multi"
+    ):
         open_hugging_face(tmp_path / "net.safetensors").read("fc")
     layer = open_hugging_face(tmp_path / "net.safetensors", "multiply").read("fc")
     np.testing.assert_array_equal(layer.trits, trits)
     assert layer.scale.tolist() == [2]
+
+
+@VARIANTS
+def test_the_conventions_are_described(variant: str) -> None:
+    words = {
+        "divide": "safetensors, packed, divide by the scale",
+        "divide-norm": "safetensors, packed, divide by the scale, a norm (epsilon 1e-06) before each layer",
+        "multiply": "safetensors, packed, multiply by the scale",
+        "online": "safetensors, latent floats",
+    }
+    assert open_hugging_face(FIXTURES / variant).description == words[variant]
 
 
 def test_the_whole_file_goes_before_an_index_as_in_transformers(folder):
@@ -150,6 +164,10 @@ def test_modules_that_were_not_converted_are_no_layers(folder):
         (
             {"quantization_config": {"quant_method": "bitnet", "modules_to_not_convert": "lm_head"}},
             "modules_to_not_convert is no list of names",
+        ),
+        (
+            {"quantization_config": {"quant_method": "bitnet", "linear_class": "autobitlinear"} | ONLINE},
+            f"{QUERY}.weight: nothing says what the scale means",
         ),
         ({"hidden_size": 0}, "hidden_size is 0; it must be a positive whole number"),
         ({"hidden_size": "16"}, "hidden_size is 16; it must be"),
