@@ -63,7 +63,8 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
     Parameters
     ----------
     weights
-        Finite reals of any shape; one scale for all of them. The mean is taken in float64.
+        Finite reals of any shape; one scale for all of them. The mean is taken in float64, the quotients in their
+        precision, in float32 at least.
 
     Returns
     -------
@@ -74,7 +75,10 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
     """
     _check_finite(weights, "weights")
     scale = max(float(np.abs(weights).mean(dtype=np.float64)), EPSILON)
-    return np.clip(np.rint(weights / scale), -1, 1).astype(np.int8), scale
+    ratios = weights.astype(np.promote_types(weights.dtype, np.float32), copy=False) / scale
+    # In place: an imported layer can have a hundred million weights.
+    np.rint(ratios, out=ratios)
+    return np.clip(ratios, -1, 1, out=ratios).astype(np.int8), scale
 
 
 def _check_finite(values: NDArray[np.floating[Any]], name: str) -> None:

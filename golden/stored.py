@@ -46,7 +46,9 @@ class StoredTensor(NamedTuple):
             raise TritiumError(f"{self.name} has type {self.type}; numbers are {', '.join(DTYPES)}")
         values = self.raw().view(DTYPES[self.type])
         if self.type == "BF16":
-            values = (values.astype(np.uint32) << 16).view(np.float32)
+            halves = np.zeros((len(values), 2), "<u2")
+            halves[:, 1] = values
+            values = halves.view("<f4")
         return values.reshape(self.shape)
 
 

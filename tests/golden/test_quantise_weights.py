@@ -91,3 +91,13 @@ def test_weights_that_are_not_finite_are_named_with_their_place(value):
 def test_weights_are_floats_and_at_least_one(weights):
     with pytest.raises(TritiumError, match=r"weights have dtype .*; floats, at least one, are needed"):
         quantise_weights(weights)
+
+
+def test_half_precision_weights_are_divided_in_single_precision():
+    weights = np.random.default_rng(1).normal(size=100_000).astype(np.float16)
+    trits, scale = quantise_weights(weights)
+    expected, same_scale = quantise_weights(weights.astype(np.float32))
+    np.testing.assert_array_equal(trits, expected)
+    assert scale == same_scale
+    # What halves would have made of it.
+    assert (trits != np.clip(np.rint(weights / np.float16(scale)), -1, 1)).any()
