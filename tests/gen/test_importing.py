@@ -1,3 +1,5 @@
+import json
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -164,6 +166,20 @@ def test_memory_is_that_of_a_layer_however_many_there_are(tmp_path):
         tracemalloc.stop()
     assert peaks[1] < 1.05 * peaks[0]
     assert peaks[1] < 8 * 512 * 1024
+
+
+def test_memory_of_a_latent_layer_is_eleven_bytes_a_weight(tmp_path):
+    count = 1000 * 1000
+    weights = np.random.default_rng(0).normal(size=count).astype(np.float32).view(np.uint16)[1::2]
+    header = json.dumps({"fc.weight": {"dtype": "BF16", "shape": [1000, 1000], "data_offsets": [0, 2 * count]}})
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + weights.tobytes())
+    source = open_source(path)
+    tracemalloc.start()
+    import_layers(source, ["fc"], tmp_path / "out", Chain("x"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 11 * count
 
 
 def test_tensors_are_described(tmp_path):
