@@ -25,7 +25,8 @@ def test_the_identity_is_the_configuration() -> None:
     plan = link_plan(1, (20, 8, 4), Fold(4, 6, 2), "int8", packing="3t5b", writable=False)
     expected = Identity(
         rows=4, columns=6, lanes=2, packing=3, correction=0, input_signed=1, writable=0, width=13, layers=2,
-        correction_words=6, weight_words=10, max_inputs=20, max_hidden=8, max_outputs=4, payload=256, clock_hz=12_000_000,
+        correction_words=6, weight_words=10, max_inputs=20, max_hidden=8, max_outputs=4, payload=256,
+        clock_hz=12_000_000,
     )  # fmt: skip
     assert identify(plan.config, UART.clock_hz) == expected
 

@@ -21,8 +21,8 @@ from sim.pysim import Bench, Driver, Pauses, never
 CLOCK_HZ = 12_000_000
 
 CONFIG = EngineConfig(
-    rows=4, columns=6, lanes=2, max_inputs=12, max_hidden=8, max_outputs=4, layers=2, correction_words=3, weight_words=5,
-    packing="3t5b",
+    rows=4, columns=6, lanes=2, max_inputs=12, max_hidden=8, max_outputs=4, layers=2, correction_words=3,
+    weight_words=5, packing="3t5b",
 )  # fmt: skip
 
 
