@@ -111,3 +111,9 @@ relu, final
 
 MEMORIES: Final = ("program", "corrections", "weights")
 """The memories of an engine, in the order of the image; the index is the number that the load port takes."""
+
+IMAGE_HEADER_BYTES: Final = 28
+"""Bytes of an image file before its payload, see `golden.image`."""
+
+IMAGE_CRC_OFFSET: Final = 24
+"""Where the file's CRC-32 begins; it stands for all bytes before it and the payload."""
