@@ -29,7 +29,7 @@ _REASONS = {
     Refusal.LENGTH: "the payload's length does not fit; the vector must be as long as the image's input",
     Refusal.ORDER: "it was reset, or another host used it, while the image was loaded; load it again",
     Refusal.RANGE: "its memories have no room for the image",
-    Refusal.STUCK: "its engine gave no result in time and was reset; the image is not one that this engine runs",
+    Refusal.STUCK: "its engine did not answer in time and was reset; the image is not one that this engine runs",
 }
 
 

@@ -112,7 +112,7 @@ class Refusal(IntEnum):
     RANGE = 10
     """The memory has no room for it, or there is no such memory."""
     STUCK = 11
-    """The engine gave no result in its time and was reset."""
+    """The engine did not do its part in its time and was reset."""
 
 
 IDENTITY_FIELDS: Final = {
@@ -170,6 +170,6 @@ frames, refused
 lost
     Frames that came while the device was busy, and got no reply.
 cycles
-    Of the last run, from the beginning of its input to the end of its results; more than the engine's own latency,
-    because the link passes one byte at a time.
+    Of the last run or load, from the beginning of its input to the end of its reply; more than the engine's own
+    latency, because the link passes one byte at a time.
 """

@@ -13,7 +13,7 @@ class Crc32(wiring.Component):
     Members
     -------
     start
-        In, 1: begin with the next byte.
+        In, 1: begin with the next byte, whether or not one is being added.
     data, valid
         In: a byte to add; not while `busy`.
     busy
@@ -63,5 +63,5 @@ class Crc32(wiring.Component):
                 left.eq(left - 1),
             ]
         with m.If(self.start):
-            m.d.sync += rest.eq(rest.init)
+            m.d.sync += [rest.eq(rest.init), left.eq(0)]
         return m

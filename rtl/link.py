@@ -44,7 +44,7 @@ class Link(wiring.Component):
     load
         Out, stream of `LOAD`: to the engine's ``load``.
     reset
-        Out, 1: resets the engine, which has not given its results in time (`LinkConfig.patience`).
+        Out, 1: resets the engine, which has not done its part in time (`LinkConfig.patience`).
 
     A request is carried out when all of it is here and its CRC-32 is right. Its payload is then read twice: once to see
     whether it fits, and only then into the engine; a reading takes 2 cycles a byte and 1 more a word. Meanwhile and
@@ -234,9 +234,8 @@ class Link(wiring.Component):
                     refuse(Refusal.RANGE)
                 with m.Else():
                     m.d.sync += [apply.eq(1), *again]
+                    m.d.sync += [running.eq(1), cycles.eq(0)]
                     m.next = "FETCH"
-                    with m.If(is_run):
-                        m.d.sync += [running.eq(1), cycles.eq(0)]
             with m.State("REPLY"):
                 m.d.comb += [reply.start.eq(1), gives_up.eq(expired)]
                 with m.If(gives_up):

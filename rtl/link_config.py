@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from golden.formats import LOAD_WIDTH
 from golden.link_format import IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
 from rtl.config import EngineConfig
+from rtl.crc32 import Crc32
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class LinkConfig:
 
     @property
     def patience(self) -> int:
-        """Bits of a run's cycles: a run that takes 2**patience cycles is stuck.
+        """Bits of a run's or a load's cycles: one that takes 2**patience cycles is stuck.
 
-        No run takes half as long: every chunk may wait for the drain, every layer for the quantiser and the pipelines,
+        None takes half as long: every chunk may wait for the drain, every layer for the quantiser and the pipelines,
         and input and result pass byte by byte.
         """
         engine = self.engine
         layer = 4 * max(engine.quantizer.depths) + engine.drain.interval + engine.array_latency + 128
-        run = engine.weight_words * engine.drain.interval + engine.layers * layer + 4 * self.request + 2 * self.reply
+        chunks = engine.weight_words * engine.drain.interval
+        run = chunks + engine.layers * layer + 4 * self.request + (Crc32.LATENCY + 1) * self.reply
         return min((2 * run).bit_length(), 31)

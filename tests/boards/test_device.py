@@ -194,7 +194,7 @@ def test_an_image_that_was_lost_is_loaded_again_and_another_is_not() -> None:
 @pytest.mark.parametrize(
     ("reason", "message"),
     [
-        (Refusal.STUCK, "refused counters: its engine gave no result in time and was reset"),
+        (Refusal.STUCK, "refused counters: its engine did not answer in time and was reset"),
         (Refusal.COMMAND, "refused counters: it does not know the command"),
         (Refusal.LONG, "refused counters: the payload is longer than it takes"),
         (77, "refused counters: reason 77"),

@@ -7,7 +7,7 @@ from gen.presets import TEST_VECTORS, load_network
 from golden.idx import read_idx
 from rtl.uart import UartConfig
 
-IMAGES = 20
+IMAGES = 30
 
 
 def test_a_shipped_network_goes_over_the_link_and_gives_the_golden_logits() -> None:

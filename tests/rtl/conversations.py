@@ -92,9 +92,9 @@ class Conversation:
         self.bench.run()
         return self.replies
 
-    def ask(self, *frames: Frame) -> list[Frame]:
+    def ask(self, *frames: Frame, patience: int = 3000) -> list[Frame]:
         """Send frames; the replies to them."""
-        replies = self.talk([[(byte, 0) for byte in frame.to_bytes()] for frame in frames])
+        replies = self.talk([[(byte, 0) for byte in frame.to_bytes()] for frame in frames], patience)
         return [Frame.from_bytes(reply) for reply in replies]
 
     def _host(self, chunks: list[list[tuple[int, int]]], patience: int) -> Driver:

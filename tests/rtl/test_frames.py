@@ -193,17 +193,20 @@ def test_a_reply_takes_the_stated_time() -> None:
     assert {after.cycle - before.cycle for before, after in pairwise(taken)} == {2}
 
 
-def test_an_aborted_frame_leaves_nothing() -> None:
+@pytest.mark.parametrize("moment", range(37, 48))
+def test_an_aborted_frame_leaves_nothing(moment: int) -> None:
     sender = FrameSender(PAYLOAD)
     bench = Bench(sender)
     frame = Frame(1, 2, b"\0right")
     content = cobs_decode(frame.to_bytes()[:-1])[:-4]
     wrong = [{"data": byte, "last": 0} for byte in b"wr\0ng"]
     right = [{"data": byte, "last": at == len(content)} for at, byte in enumerate(content, 1)]
-    sent = bench.send(sender.i, wrong + right, lambda cycle: len(sent) == len(wrong) and cycle < 100)
-    bench.play(steps({"abort": cycle in (70, 90)} for cycle in range(92)))
+    sent = bench.send(sender.i, wrong + right, lambda cycle: len(sent) == len(wrong) and cycle <= moment)
+    bench.play(steps({"abort": cycle == moment} for cycle in range(moment + 2)))
     taken = bench.collect(sender.o, len(frame.to_bytes()))
     bench.run()
+    # The last wrong byte was still being added to the CRC-32 in the first of these moments.
+    assert sent[len(wrong) - 1].cycle == 36
     assert bytes(byte.payload for byte in taken) == frame.to_bytes()
 
 

@@ -139,6 +139,24 @@ def test_a_run_fits_into_the_patience() -> None:
     assert not talk.resets
 
 
+def test_a_long_result_fits_into_the_patience() -> None:
+    config = EngineConfig(4, 6, 1, 12, 8, 500, 1, 1, 1, "3t5b")
+    talk = Conversation(config, last_input=0, image=1)
+    frames = Frame(3, Command.RUN, run_payload(1, b"x", 1)), Frame(4, Command.COUNTERS)
+    run, counters = talk.ask(*frames, patience=30_000)
+    assert len(run.payload) == 2000
+    assert Counters.from_bytes(counters.payload).cycles < 2 ** LinkConfig(config).patience / 2
+
+
+def test_an_engine_that_takes_no_image_is_reset() -> None:
+    talk = Conversation(pauses=lambda cycle: True, last_input=3, image=1)
+    (first, *_) = loading(image_of(CONFIG, 1))
+    patience = 2 ** LinkConfig(CONFIG).patience
+    (reply,) = talk.talk([[(byte, 0) for byte in first.to_bytes()]], patience=2 * patience)
+    assert Frame.from_bytes(reply) == Frame(1, REFUSED, bytes([Refusal.STUCK]))
+    assert len(talk.resets) == 1
+
+
 def test_a_reset_forgets_the_request_and_keeps_the_image() -> None:
     frames = [Frame(1, Command.COUNTERS), Frame(2, Command.IDENTIFY), Frame(3, Command.IDENTIFY)]
     talk = Conversation(reset=450, last_input=3, image=7)
