@@ -44,7 +44,8 @@ class TorturedLine:
     def __init__(self, line: SimulatedLine, seed: int):
         self.line, self.random = line, Random(seed)
         self.bit = line.uart.baud**-1
-        self.faults: Counter[str] = Counter()
+        self.request_faults: Counter[str] = Counter()
+        self.reply_faults: Counter[str] = Counter()
         self.frames = self.cycles = 0
         self.active = False
         self._late: list[bytes] = []
@@ -73,7 +74,7 @@ class TorturedLine:
         assert again or not self._unreported, f"{self._unreported} was not reported"
         self._unreported = ""
         prefix, frame = content[: 2 * again], content[2 * again :]
-        fault = self._draw(REQUEST_FAULTS)
+        fault = self._draw(REQUEST_FAULTS, self.request_faults)
         self._send(prefix)
         if fault in DAMAGING:
             self._unreported = f"{fault} of {frame.hex(' ')}"
@@ -105,7 +106,7 @@ class TorturedLine:
     def read_frame(self, seconds: float) -> bytes:
         """What the device sends, or what is left of it."""
         coded = self._receive(seconds)
-        fault = self._draw(REPLY_FAULTS) if coded.endswith(b"\0") else ""
+        fault = self._draw(REPLY_FAULTS, self.reply_faults) if coded.endswith(b"\0") else ""
         late = self._late.pop(0) if self._late and not coded else b""
         if fault == "late":
             self._late.append(coded)
@@ -119,11 +120,11 @@ class TorturedLine:
             pass
         self._late.clear()
 
-    def _draw(self, faults: dict[str, float]) -> str:
+    def _draw(self, faults: dict[str, float], drawn: Counter[str]) -> str:
         if not self.active:
             return ""
         (fault,) = self.random.choices([*faults, ""], [*faults.values(), 1 - sum(faults.values())])
-        self.faults[fault] += 1
+        drawn[fault] += 1
         return fault
 
     def _damage(self, content: bytes, fault: str) -> bytes:

@@ -54,7 +54,7 @@ class Run:
         self.loader = FlashLoader(config, offset=offset, wake=WAKE)
         bench = Bench(self.loader, limit=100_000)
         self.transfers: list[dict[str, Any]] = []
-        self.outcome = (0, 0)
+        self.outcome, self.cycle = (0, 0), -1
         flash = Flash({offset: content})
 
         def driver() -> Driver:
