@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,12 +64,11 @@ class Link(wiring.Component):
         self.config, self.identity = config, identity
         self.last_input, self.image = last_input, image
         engine = config.engine
-        element = signed(8) if engine.input_signed else unsigned(8)
         super().__init__(
             {
                 "i": In(stream.Signature(RECEIVED, always_ready=True)),
                 "o": Out(stream.Signature(8)),
-                "vectors": Out(stream.Signature(data.ArrayLayout(element, engine.lanes))),
+                "vectors": Out(stream.Signature(data.ArrayLayout(engine.element, engine.lanes))),
                 "results": In(stream.Signature(words(signed(engine.accumulator_width), engine.lanes))),
                 "load": Out(stream.Signature(LOAD)),
                 "reset": Out(1),

@@ -12,7 +12,7 @@ FOLD = Fold(4, 4, 2)
 
 def link_plan(
     seed: int = 1, sizes: tuple[int, ...] = (20, 8, 4), fold: Fold = FOLD, input_type: InputType = "uint8",
-    *, packing: str = "2b", writable: bool = True,
+    *, packing: str = "2b", writable: bool = True, spram: bool = False,
 ) -> Plan:  # fmt: skip
     """A network of random trits on the smallest engine of a fold that runs it."""
     random = np.random.default_rng(seed)
@@ -20,7 +20,9 @@ def link_plan(
         Layer(random.integers(-1, 2, (outputs, inputs)).astype(np.int8), 1.0, index < len(sizes) - 2)
         for index, (inputs, outputs) in enumerate(pairwise(sizes))
     )
-    return plan_network(Network(f"linked-{seed}", layers, input_type), fold, packing=packing, writable=writable)
+    return plan_network(
+        Network(f"linked-{seed}", layers, input_type), fold, packing=packing, writable=writable, spram=spram
+    )
 
 
 def link_vectors(plan: Plan, count: int, seed: int = 0) -> np.ndarray:

@@ -125,6 +125,14 @@ def test_a_built_in_network_needs_no_load() -> None:
             device.load(link_plan(4, (9, 5, 3), Fold(3, 6, 3), "int8", packing="5t8b").image)
 
 
+def test_weights_in_spram_are_loaded() -> None:
+    plan = link_plan(5, spram=True)
+    vectors = link_vectors(plan, 5)
+    with SimulatedDevice(plan, UART) as device:
+        device.load(plan.image)
+        np.testing.assert_array_equal(device.run(plan.image, vectors, 4), plan.network.forward(vectors).logits)
+
+
 @pytest.mark.parametrize("skew", [-0.02, 0.02])
 def test_the_clocks_may_differ(skew: float) -> None:
     line = SimulatedLine(hosted_verilog(PLAN, UART, initialised=False), UART, skew=skew)

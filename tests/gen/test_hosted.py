@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from link_plans import link_plan
 
 import gen
@@ -12,7 +14,9 @@ from gen.hosted import hosted_verilog, identify
 from gen.plan import MODULE, Fold, plan_network
 from gen.presets import load_network
 from gen.verilog import generate
+from golden.errors import TritiumError
 from golden.link import Identity
+from rtl.crc32 import Crc32
 from rtl.link import Link
 from rtl.link_config import LinkConfig
 from rtl.uart import UartConfig, UartReceiver, UartTransmitter
@@ -35,6 +39,26 @@ def test_the_identity_is_the_configuration() -> None:
 def test_a_request_holds_a_whole_vector(name: str, longest: int) -> None:
     network, preset = load_network(name)
     assert identify(plan_network(network, preset.fold).config, 1).payload == longest
+
+
+@settings(max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    lanes=st.sampled_from((1, 2, 4)),
+    rows=st.integers(1, 8),
+    columns=st.integers(1, 8),
+)
+def test_no_run_takes_half_as_long_as_the_link_waits(sizes: list[int], lanes: int, rows: int, columns: int) -> None:
+    plan = link_plan(1, tuple(sizes), Fold(rows * lanes, columns * lanes, lanes))
+    config = LinkConfig(plan.config)
+    # Words of input and result are further apart on the link than in the engine's own latency.
+    passing = 4 * plan.config.input_words * lanes + (Crc32.LATENCY + 1) * 4 * plan.config.result_words * lanes
+    assert 2 * (plan.cycles.latency + passing) < 2**config.patience
+
+
+def test_weights_in_spram_cannot_be_built_in() -> None:
+    with pytest.raises(TritiumError, match="SPRAM cannot be initialised"):
+        hosted_verilog(link_plan(spram=True), UART)
 
 
 @pytest.mark.parametrize("initialised", [True, False])
