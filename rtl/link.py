@@ -114,10 +114,8 @@ class Link(wiring.Component):
         is_run = command == Command.RUN
         unit_bytes = max(engine.lanes, _TRANSFER)
         unit, gathered = Signal(8 * unit_bytes, reset_less=True), Signal(range(unit_bytes))
-        units, ended = (
-            Signal(range(self.config.request)),
-            Signal(),
-        )  # of the vector, or of the memory's word; it is complete
+        # Units of the vector, or of the memory's word, and whether all of them have passed.
+        units, ended = Signal(range(self.config.request)), Signal()
         apply, placed = Signal(), Signal()  # the second reading; the place in the memories is known
         memory, address = Signal(8), Signal(range(max(engine.depths.values()) + self.config.request))
         here = Signal(LOAD_WIDTH)
