@@ -2,6 +2,7 @@
 
 from gen.plan import MODULE, Plan
 from gen.verilog import generate
+from golden.errors import TritiumError
 from golden.formats import MEMORIES
 from golden.link import Identity, image_number
 from golden.trits import packing_named
@@ -49,6 +50,8 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> 
     identity = identify(plan.config, uart.clock_hz).to_bytes()
     if not initialised:
         return HostedEngine(plan.config, uart, identity)
+    if plan.config.spram:
+        raise TritiumError("weights in SPRAM cannot be built in; build with initialised=False and load the image")
     return HostedEngine(
         plan.config,
         uart,

@@ -57,7 +57,7 @@ def test_no_run_takes_half_as_long_as_the_link_waits(sizes: list[int], lanes: in
 
 
 def test_weights_in_spram_cannot_be_built_in() -> None:
-    with pytest.raises(TritiumError, match="SPRAM cannot be initialised"):
+    with pytest.raises(TritiumError, match="weights in SPRAM cannot be built in; build with initialised=False"):
         hosted_verilog(link_plan(spram=True), UART)
 
 
