@@ -73,8 +73,8 @@ class ActivationBuffer(wiring.Component):
         In, a bit for each region: forget its vector, which must be whole.
     available
         Out, `BufferConfig.counts`: chunks that can be read.
-    coming
-        Out, a bit for each region: a chunk can be read in the next cycle.
+    filled
+        Out, a bit for each region: in the next cycle one chunk more can be read.
     region, address
         In, `BufferConfig.region` and `BufferConfig.chunk`: the chunk to read.
     chunk
@@ -91,7 +91,7 @@ class ActivationBuffer(wiring.Component):
     into: Signal
     clear: Signal
     available: data.View
-    coming: Signal
+    filled: Signal
     region: Signal
     address: Signal
     chunk: data.View
@@ -104,7 +104,7 @@ class ActivationBuffer(wiring.Component):
                 "into": In(config.region),
                 "clear": In(len(config.depths)),
                 "available": Out(config.counts),
-                "coming": Out(len(config.depths)),
+                "filled": Out(len(config.depths)),
                 "region": In(config.region),
                 "address": In(config.chunk),
                 "chunk": Out(data.ArrayLayout(ACTIVATION, config.columns)),
@@ -135,11 +135,10 @@ class ActivationBuffer(wiring.Component):
             m.d.sync += group.eq(Mux(full, 0, group + 1))
         for region in range(len(depths)):
             count = self.available[region]
-            filled = full & (self.into == region)
-            m.d.comb += self.coming[region].eq(filled | ((count != 0) & ~self.clear[region]))
+            m.d.comb += self.filled[region].eq(full & (self.into == region))
             with m.If(self.clear[region]):
                 m.d.sync += count.eq(0)
-            with m.Elif(filled):
+            with m.Elif(self.filled[region]):
                 m.d.sync += count.eq(count + 1)
         m.d.comb += read.addr.eq(bases[self.region] + self.address)
         m.d.sync += self.chunk.eq(read.data)

@@ -134,7 +134,7 @@ class Engine(wiring.Component):
             buffer.address.eq(sequencer.chunk),
             buffer.clear.eq(sequencer.clear),
             sequencer.available.eq(buffer.available),
-            sequencer.coming.eq(buffer.coming),
+            sequencer.filled.eq(buffer.filled),
             sequencer.waiting.eq(intake.waiting),
             array.activations.eq(buffer.chunk),
             Value.cast(array.weights).eq(Value.cast(decoder.o)),

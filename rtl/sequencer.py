@@ -61,7 +61,7 @@ class Sequencer(wiring.Component):
         In, 1: an input vector has entered, at least in part, whose first layer has not run.
     idle
         Out, 1: no vector is in the engine.
-    available, coming, clear
+    available, filled, clear
         As the activation buffer's.
     left
         In, 1: the last word of a vector's results has left the engine.
@@ -90,7 +90,7 @@ class Sequencer(wiring.Component):
     waiting: Signal
     idle: Signal
     available: data.View
-    coming: Signal
+    filled: Signal
     clear: Signal
     left: Signal
     issue: Signal
@@ -128,7 +128,7 @@ class Sequencer(wiring.Component):
                 "waiting": In(1),
                 "idle": Out(1),
                 "available": In(buffer.counts),
-                "coming": In(2 * vectors),
+                "filled": In(2 * vectors),
                 "clear": Out(2 * vectors),
                 "left": In(1),
                 "issue": Out(1),
@@ -156,9 +156,9 @@ class Sequencer(wiring.Component):
         active, vector, running = Signal(), Signal(init=self.vectors - 1), Signal(step)
         tile = Signal(indices(self.tiles))
         apart = Signal(indices(self.drain.interval))  # cycles until the drain can take another tile
-        finish = Signal()
+        readable, finish, start = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.issue.eq(active & (self.chunk < self.available[self.region]) & (~self.last | (apart == 0))),
+            self.issue.eq(active & readable & (~self.last | (apart == 0))),
             self.first.eq(self.chunk == 0),
             self.last.eq(self.chunk == running.last_chunk),
             self.tile.end.eq(tile == running.last_tile),
@@ -177,6 +177,11 @@ class Sequencer(wiring.Component):
                 m.d.sync += [self.chunk.eq(0), tile.eq(tile + 1), apart.eq(self.drain.interval - 1)]
         with m.If(finish):
             m.d.sync += [active.eq(0), tile.eq(0)]
+        # Whether `chunk` is among those available, known a cycle ahead.
+        with m.If(start | self.filled.bit_select(self.region, 1)):
+            m.d.sync += readable.eq(1)
+        with m.Elif(self.issue & ~self.last):
+            m.d.sync += readable.eq(self.available[self.region] > self.chunk + 1)
 
         # By vector: its next layer, the number of that, whether it is the first, is known, and its first weights.
         each = range(self.vectors)
@@ -189,11 +194,16 @@ class Sequencer(wiring.Component):
             m.d.sync += weights[vector].eq(self.weight + 1)
 
         due, busy = Signal(), Signal(range(self.vectors + 1))  # whose results are next; vectors with results to leave
-        ready, start, chosen = Signal(self.vectors), Signal(), Signal()
+        ready, chosen = Signal(self.vectors), Signal()
+        # A region that is being read is cleared before the next layer starts.
+        there = [
+            self.filled[region] | ((self.available[region] != 0) & ~(active & (self.region == region)))
+            for region in range(2 * self.vectors)
+        ]
         for index in each:
-            there = Mux(initial[index], self.coming[self.vectors + index], self.coming[index])
+            input_there = Mux(initial[index], there[self.vectors + index], there[index])
             may_end = (due == index) & (busy != self.vectors)
-            m.d.comb += ready[index].eq(known[index] & there & (~steps[index].final | may_end))
+            m.d.comb += ready[index].eq(known[index] & input_there & (~steps[index].final | may_end))
         if self.vectors > 1:
             m.d.comb += chosen.eq(vector ^ ready.bit_select(~vector, 1))
         m.d.comb += start.eq((~active | finish) & ready.any())

@@ -25,7 +25,7 @@ class Filling:
         self.reads: dict[int, list[int]] = {}  # cycle: what must be read then
         self.cycle = 0
         self.seen: list[dict[str, Any]] = trace(
-            ActivationBuffer(config), self._driver(vectors, pauses), "available", "coming", "chunk"
+            ActivationBuffer(config), self._driver(vectors, pauses), "available", "filled", "chunk"
         )
 
     def _driver(self, vectors: list[list[int]], pauses: Pauses) -> Driver:
@@ -79,7 +79,7 @@ class Filling:
         for region, available in enumerate(self.available):
             if region != clearing:
                 assert seen["available"][region] == available
-            assert seen["coming"] >> region & 1 == (available > 0 or filling == region)
+            assert seen["filled"] >> region & 1 == (filling == region)
 
 
 @st.composite

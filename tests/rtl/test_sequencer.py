@@ -115,7 +115,7 @@ class Golden:
             left = results > 0 and not leaving(cycle)
             seen = yield {
                 "sequencer.available": self.available,
-                "sequencer.coming": sum(bit << region for region, bit in enumerate(coming)),
+                "sequencer.filled": sum(bit << region for region, bit in enumerate(filled)),
                 "sequencer.waiting": waiting,
                 "sequencer.left": left,
             }
