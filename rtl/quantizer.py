@@ -1,8 +1,9 @@
 """The activation quantiser: vectors of integers in, int8 out, scaled by the vector's largest magnitude."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -121,7 +122,7 @@ class Quantizer(wiring.Component):
         complete = Array(Signal(name=f"complete_{index}") for index in range(len(depths)))
         # Of the vector that leaves: its channel, its words still in the memory, and the address of their first.
         leaving = Signal(self.i.payload.channel.shape())
-        remaining, following = Signal(indices(max(depths))), Signal(range(sum(depths) + 1))
+        remaining, following = Signal(range(max(depths) + 1)), Signal(range(sum(depths) + 1))
 
         accept, channel, target = Signal(), self.i.payload.channel, Signal(write.addr.shape())
         m.d.comb += [
@@ -147,26 +148,29 @@ class Quantizer(wiring.Component):
         whole, peak = self._maxima(m, collected.magnitudes, write.en, Cat(last, entering), handed, leaving)
         # While nothing else is read, the first word of the vector that shall leave next is, so that the register behind
         # the memory costs no cycle.
-        aims, aim, chosen = Signal(), Signal.like(leaving), Signal.like(leaving)
-        for index in reversed(range(len(depths))):
-            with m.If(held[index] & ~(handover & (chosen == index))):
-                m.d.comb += [aims.eq(1), aim.eq(index)]
-        aimed = Signal()
+        chosen, length, aimed = Signal.like(leaving), Signal.like(remaining), Signal()
+        others = [held[index] & (chosen != index) for index in range(len(depths))]
+        aims = Mux(handover, Cat(others).any(), Cat(*held).any())
+        aim = Mux(handover, _lowest(others), _lowest(held))
         known = Array(whole[index] | complete[index] for index in range(len(depths)))
-        left = Mux(handover, entered[chosen], remaining)
-        aiming = ~leave | (left == 1)
+        busy = remaining != 0
+        ends = Mux(busy, remaining == 1, length == 1)
+        aiming = ends | ~(busy | handover)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            handover.eq(aimed & known[chosen] & (remaining == 0) & advance),
-            leave.eq((handover | (remaining != 0)) & advance),
+            handover.eq(aimed & known[chosen] & ~busy & advance),
+            leave.eq((handover | busy) & advance),
             read.en.eq(advance),
             read.addr.eq(Mux(aiming, bases[aim], following)),
         ]
         fetched = Signal(word, reset_less=True)
         with m.If(advance):
-            m.d.sync += [fetched.eq(read.data), following.eq(read.addr + 1), aimed.eq(aiming & aims)]
+            m.d.sync += [fetched.eq(read.data), aimed.eq(aiming & aims)]
+            m.d.sync += following.eq(Mux(aiming, Array(base + 1 for base in bases)[aim], following + 1))
             with m.If(aiming):
-                m.d.sync += chosen.eq(aim)
+                m.d.sync += [chosen.eq(aim), length.eq(entered[aim])]
+        with m.If(leave):
+            m.d.sync += remaining.eq(Mux(busy, remaining, length) - 1)
         m.d.sync += handed.eq(handover)
         for index in range(len(depths)):
             with m.If(whole[index]):
@@ -178,8 +182,6 @@ class Quantizer(wiring.Component):
         with m.If(handover):
             m.d.sync += [closing[chosen].eq(0), held[chosen].eq(0), complete[chosen].eq(0)]
             m.d.sync += [entered[chosen].eq(0), leaving.eq(chosen)]
-        with m.If(leave):
-            m.d.sync += remaining.eq(left - 1)
 
         m.d.comb += [
             divider.enable.eq(advance),
@@ -188,7 +190,7 @@ class Quantizer(wiring.Component):
             divider.peak.eq(peak),
             self.o.payload.data.eq(divider.quotients),
         ]
-        flags: Value = Cat(leave, left == 1, Mux(handover, chosen, leaving))
+        flags: Value = Cat(leave, ends, Mux(busy, leaving, chosen))
         for stage in range(self.config.leaving):
             following_flags = Signal(len(flags), name=f"flags_{stage}")
             with m.If(advance):
@@ -216,3 +218,11 @@ class Quantizer(wiring.Component):
             m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
         whole: list[Value] = [arrived[0] & (arrived[1:] == index) for index in channels]
         return whole, Mux(handed, peaks[leaving], divisor)
+
+
+def _lowest(flags: Sequence[Value]) -> Value:
+    """The number of the first flag that is set; the last one's if none is."""
+    number: Value = Const(len(flags) - 1)
+    for index in reversed(range(len(flags) - 1)):
+        number = Mux(flags[index], index, number)
+    return number
