@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from rtl.divider import RoundingDivider
 from rtl.layouts import ACTIVATION, indices, levels
 from rtl.limits import check_range
-from rtl.pipeline import delayed
+from rtl.pipeline import delayed, registered
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,10 @@ class Quantizer(wiring.Component):
         closing = Array(Signal(name=f"closing_{index}") for index in range(len(depths)))
         held = Array(Signal(name=f"held_{index}") for index in range(len(depths)))
         complete = Array(Signal(name=f"complete_{index}") for index in range(len(depths)))
-        # Of the vector that leaves: its channel, its words still in the memory, and the address of their first.
+        # Whether a vector leaves; its channel, its words still in the memory, and the address of their first.
         leaving = Signal(self.i.payload.channel.shape())
-        remaining, following = Signal(range(max(depths) + 1)), Signal(range(sum(depths) + 1))
+        busy, remaining = Signal(), Signal(range(max(depths) + 1))
+        following = Signal(range(sum(depths) + 1))
 
         accept, channel, target = Signal(), self.i.payload.channel, Signal(write.addr.shape())
         m.d.comb += [
@@ -131,7 +132,7 @@ class Quantizer(wiring.Component):
             self.i.ready.eq(
                 ~closing[channel]
                 & (entered[channel] != Array(depths)[channel])
-                & ((remaining == 0) | (leaving != channel) | (target < following))
+                & (~busy | (leaving != channel) | (target < following))
             ),
             accept.eq(self.i.valid & self.i.ready),
         ]
@@ -145,32 +146,35 @@ class Quantizer(wiring.Component):
         m.d.comb += write.data.eq(collected)
 
         advance, leave, handover, handed = (Signal(name=name) for name in ("advance", "leave", "handover", "handed"))
-        whole, peak = self._maxima(m, collected.magnitudes, write.en, Cat(last, entering), handed, leaving)
+        arriving, whole, peak = self._maxima(m, collected.magnitudes, write.en, Cat(last, entering), handed, leaving)
         # While nothing else is read, the first word of the vector that shall leave next is, so that the register behind
-        # the memory costs no cycle.
-        chosen, length, aimed = Signal.like(leaving), Signal.like(remaining), Signal()
+        # the memory costs no cycle. What decides is kept in flags, for the memory's address is far away.
+        chosen, length, aimed, knows = Signal.like(leaving), Signal.like(remaining), Signal(), Signal()
+        ending, single = Signal(), Signal()  # the vector that leaves has one word left, the chosen one has one in all
         others = [held[index] & (chosen != index) for index in range(len(depths))]
         aims = Mux(handover, Cat(others).any(), Cat(*held).any())
         aim = Mux(handover, _lowest(others), _lowest(held))
-        known = Array(whole[index] | complete[index] for index in range(len(depths)))
-        busy = remaining != 0
-        ends = Mux(busy, remaining == 1, length == 1)
+        soon = Array(arriving[index] | whole[index] | complete[index] for index in range(len(depths)))
+        ends = Mux(busy, ending, single)
         aiming = ends | ~(busy | handover)
+        left = Mux(busy, remaining, length)
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            handover.eq(aimed & known[chosen] & ~busy & advance),
+            handover.eq(aimed & knows & ~busy & advance),
             leave.eq((handover | busy) & advance),
             read.en.eq(advance),
             read.addr.eq(Mux(aiming, bases[aim], following)),
         ]
         fetched = Signal(word, reset_less=True)
+        m.d.sync += knows.eq(soon[chosen])
         with m.If(advance):
             m.d.sync += [fetched.eq(read.data), aimed.eq(aiming & aims)]
             m.d.sync += following.eq(Mux(aiming, Array(base + 1 for base in bases)[aim], following + 1))
             with m.If(aiming):
-                m.d.sync += [chosen.eq(aim), length.eq(entered[aim])]
+                m.d.sync += [chosen.eq(aim), knows.eq(soon[aim])]
+                m.d.sync += [length.eq(entered[aim]), single.eq(entered[aim] == 1)]
         with m.If(leave):
-            m.d.sync += remaining.eq(Mux(busy, remaining, length) - 1)
+            m.d.sync += [busy.eq(~ends), remaining.eq(left - 1), ending.eq(left == 2)]
         m.d.sync += handed.eq(handover)
         for index in range(len(depths)):
             with m.If(whole[index]):
@@ -199,8 +203,12 @@ class Quantizer(wiring.Component):
         m.d.comb += Cat(self.o.valid, self.o.payload.last, self.o.payload.channel).eq(flags)
         return m
 
-    def _maxima(self, m: Module, magnitudes, valid, last, handed, leaving) -> tuple[list[Value], Value]:
-        """The largest magnitudes of a vector: by channel, whether the last word arrives, and the leaving vector's."""
+    def _maxima(self, m: Module, magnitudes, valid, last, handed, leaving) -> tuple[list[Value], list[Value], Value]:
+        """The largest magnitudes of vectors.
+
+        By channel, whether a vector's maximum will be known in the next cycle; whether it is now; and the maximum of
+        the vector that leaves.
+        """
         values = [Mux(valid, magnitudes[lane], 0) for lane in range(self.config.lanes)]
         for level in range(self.config.tree):
             pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
@@ -208,7 +216,8 @@ class Quantizer(wiring.Component):
             for value, pair in zip(values, pairs, strict=True):
                 m.d.sync += value.eq(Mux(pair[0] > pair[-1], pair[0], pair[-1]))
         channels = range(len(self.config.depths))
-        arrived = delayed(m, last, self.config.tree, "arrived")
+        arriving = delayed(m, last, self.config.tree - 1, "arriving")
+        arrived = registered(m, arriving, "arrived")
         # The floor of 1 keeps a zero vector's quotients at zero.
         peaks = Array(Signal(self.config.width - 1, name=f"peak_{index}", init=1) for index in channels)
         peak = peaks[arrived[1:]]
@@ -216,8 +225,8 @@ class Quantizer(wiring.Component):
         divisor = Signal(self.config.width - 1, reset_less=True)
         with m.If(handed):
             m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
-        whole: list[Value] = [arrived[0] & (arrived[1:] == index) for index in channels]
-        return whole, Mux(handed, peaks[leaving], divisor)
+        soon, whole = ([tag[0] & (tag[1:] == index) for index in channels] for tag in (arriving, arrived))
+        return soon, whole, Mux(handed, peaks[leaving], divisor)
 
 
 def _lowest(flags: Sequence[Value]) -> Value:
