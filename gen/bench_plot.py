@@ -108,7 +108,7 @@ def _picture(draw: "Callable[[Axes, Sequence[Figures]], None]", results: Sequenc
 
 
 def _area(axes: "Axes", results: Sequence[Figures]) -> None:
-    fastest = max(max(result["fmax_mhz"] for result in results), *(peer.fmax_mhz[1] for peer in PEERS)) * 1.15
+    fastest = max(max(result["fmax_mhz"] for result in results), *(peer.fmax_mhz[1] for peer in PEERS)) * 1.35
     highest = max(max(result["lut_per_mac"] for result in results), *(peer.lut_per_mac[1] for peer in PEERS)) * 1.1
     for rate in _GIGA_PER_KLUT:
         axes.plot((0, fastest), (0, fastest / rate), color="0.8", linewidth=0.8, zorder=0)
@@ -137,7 +137,7 @@ def _area(axes: "Axes", results: Sequence[Figures]) -> None:
 
 def _roofline(axes: "Axes", engines: Sequence[Figures]) -> None:
     widths = [engine["weight_memory_bits"] for engine in engines]
-    ends = (min(widths) / 4, max(widths) * 4)
+    ends = (min(widths) / 4, max(widths) * 8)
     for packing in PACKINGS.values():
         share = packing.trits / packing.bits
         axes.plot(ends, [end * share for end in ends], linewidth=1, label=f"memory limit, {packing.name}")
