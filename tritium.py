@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from boards.command import build, flash, infer_images, list_boards
 from gen.bench_command import app as bench
 from gen.command import (
     ArrayOption,
@@ -53,6 +54,8 @@ app = typer.Typer(
       tritium simulate mnist --images 1000    Verilator against the model
       tritium bench array                     the array's size and speed, placed and routed
       tritium bench engine mnist              the whole engine's
+      tritium boards                          the boards, and what fits them
+      tritium build icebreaker mnist-small    a bitstream
       tritium import FOLDER -o FILE           weights that other programs made
     """,
 )
@@ -193,6 +196,10 @@ def train(
 
 app.command("import")(import_weights)
 app.command("inspect")(inspect_file)
+app.command("boards")(list_boards)
+app.command()(build)
+app.command()(flash)
+app.command("infer")(infer_images)
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ class Tools:
         command = [self.yosys, "-q", "-l", "yosys.log", "-p", script]
 
         def make(folder: Path, _: list[Path]) -> None:
-            _run(command, folder)
+            run_tool(command, folder)
             if part.family == "ecp5":
                 file = folder / "netlist.json"
                 netlist = json.loads(file.read_text())
@@ -154,7 +154,7 @@ class Netlist:
         def make(folder: Path, _: list[Path]) -> None:
             # YoWASP's tools see the working directory only.
             netlist = Path(shutil.copy(self.folder / "netlist.json", folder))
-            _run(command, folder)
+            run_tool(command, folder)
             netlist.unlink()
 
         depends = [self.folder.name, *options, *self.tools.versions.values()]
@@ -200,7 +200,7 @@ def _version(program: str) -> str:
     return found[0] if found else text.strip()
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def run_tool(command: Sequence[str], folder: Path) -> None:
     """Run a step of a build; if it fails, the error holds the end of what it printed."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:

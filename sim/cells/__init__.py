@@ -9,11 +9,19 @@ _MODELS = {
     "SB_LUT4": "ice40.v",
     "SB_CARRY": "ice40.v",
     "SB_SPRAM256KA": "ice40.v",
+    "SB_PLL40_PAD": "pll.v",
+    "SB_PLL40_CORE": "pll.v",
+    "EHXPLLL": "pll.v",
 }
 """The file with the model of each cell."""
 
 
 def cell_models(verilog: str) -> dict[str, str]:
-    """The models, file name to content, of the vendor cells that this Verilog instantiates."""
-    files = {file for cell, file in _MODELS.items() if re.search(rf"^\s*{cell} ", verilog, re.MULTILINE)}
+    """The models, file name to content, of the vendor cells that this Verilog instantiates without defining them."""
+    files = {
+        file
+        for cell, file in _MODELS.items()
+        if re.search(rf"^\s*{cell} ", verilog, re.MULTILINE)
+        and not re.search(rf"^\s*module {cell}\b", verilog, re.MULTILINE)
+    }
     return {file: Path(__file__).with_name(file).read_text() for file in sorted(files)}

@@ -1,0 +1,263 @@
+"""Bitstreams: from a board and a network to the file that the FPGA is configured with, and what is known of it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from boards.catalogue import Board
+from boards.clock import choose_pll
+from boards.top import BoardTop
+from gen.builds import build_root, kept_build
+from gen.hosted import hosted_engine, identify
+from gen.plan import MODULE, Fold, Plan, plan_network
+from gen.tools import Netlist, Tools, find_tools, run_tool
+from gen.verilog import generate
+from golden.errors import TritiumError
+from golden.files import write_bytes
+from golden.link import Frame, run_payload
+from golden.link_format import Command
+from golden.network import Network
+from rtl.spram_memory import SpramMemory
+
+STEPS = 3
+"""Times that `build_board` calls its `progress`: Verilog, synthesis, placement."""
+
+_LINK_LUT4, _LINK_BLOCK_RAMS = 750, 3  # of the host link, as synthesised for `mnist-small` on iCE40
+_PACKERS = {"ice40": ("icepack", "bin"), "ecp5": ("ecppack", "bit")}
+
+
+def plan_for(board: Board, network: Network, fold: Fold | None = None, packing: str | None = None) -> Plan:
+    """The network on the board's engine, of its own fold and packing if nothing is said."""
+    plan = plan_network(
+        network,
+        fold or board.fold,
+        packing=packing or board.packing,
+        array=board.array,
+        vectors=board.vectors,
+        spram=board.spram,
+    )
+    return replace(plan, family=board.device.family)
+
+
+def misfits(board: Board, plan: Plan) -> list[str]:
+    """Why a plan does not fit the board's FPGA, as far as is known before it is built; empty if it does."""
+    device, area, config = board.device, plan.area, plan.config
+    sprams = SpramMemory.cells(sum(config.transfers["weights"]), config.weight_words) if config.spram else 0
+    needs = (
+        ("LUT4", area.lut4 + _LINK_LUT4, device.lut4),
+        ("block RAMs", area.block_rams + _LINK_BLOCK_RAMS, device.block_rams),
+        ("SPRAM", sprams, device.sprams),
+    )
+    return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
+
+
+def board_verilog(board: Board, plan: Plan) -> str:
+    """The Verilog of the board's FPGA: module `gen.plan.MODULE` with the ports ``clk``, ``rx`` and ``tx``."""
+    input_hz = board.pins().clock_hz
+    pll = choose_pll(board.device.family, input_hz, board.clock_hz, pad=board.pll_pad)
+    # SPRAM holds only what is loaded, and an image is loaded whole.
+    top = BoardTop(hosted_engine(plan, board.uart, initialised=not board.spram), pll)
+    parameters = {
+        "network": "none, loaded at run time" if board.spram else plan.network.name,
+        "fold": plan.fold,
+        "config": f"{identify(plan.config, board.clock_hz).config:08x}",
+        "clock": f"{board.clock_hz} Hz from {input_hz} Hz",
+        "line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit",
+    }
+    return generate(top, MODULE, parameters)
+
+
+def board_figures(board: Board) -> dict[str, object]:
+    """What a board is, for a JSON file."""
+    return {
+        "board": board.name,
+        "device": board.device.name,
+        "clock_mhz": board.clock_hz / 1e6,
+        "baud": board.baud,
+        "link": board.link,
+        "fold": str(board.fold),
+        "packing": board.packing,
+        "array": board.array,
+        "spram": board.spram,
+        "block_rams": board.device.block_rams,
+        "lut4": board.device.lut4,
+    }
+
+
+@dataclass(frozen=True)
+class BoardBuild:
+    """A bitstream.
+
+    Parameters
+    ----------
+    board, plan
+        What was built.
+    seed
+        Of the placement.
+    tools
+        With what.
+    bitstream
+        The file.
+    placed
+        nextpnr's report.
+
+    """
+
+    board: Board
+    plan: Plan
+    seed: int
+    tools: Tools
+    bitstream: Path
+    placed: dict[str, Any]
+
+    @property
+    def utilisation(self) -> dict[str, tuple[int, int]]:
+        """For each kind of cell that occurs, how many are used and how many there are."""
+        kinds = self.placed["utilization"].items()
+        return {kind: (count["used"], count["available"]) for kind, count in kinds if count["used"]}
+
+    @property
+    def fmax_mhz(self) -> float:
+        """The highest frequency of the slowest clock."""
+        return min(clock["achieved"] for clock in self.placed["fmax"].values())
+
+    @property
+    def timing_met(self) -> bool:
+        """Whether every clock may be as fast as it is."""
+        return self.fmax_mhz * 1e6 >= self.board.clock_hz
+
+    @property
+    def images_per_s(self) -> float:
+        """Vectors a second in the engine, one after another."""
+        return self.board.clock_hz / self.plan.cycles.period
+
+    @cached_property
+    def hosted_images_per_s(self) -> float:
+        """Vectors a second over the line: request, run and reply follow each other."""
+        config, layers = self.plan.config, self.plan.network.layers
+        request = Frame(1, Command.RUN, run_payload(0, bytes(layers[0].inputs), config.lanes)).to_bytes()
+        reply = Frame(1, Command.RUN, bytes(4 * config.lanes * config.result_words)).to_bytes()
+        line = 10 * (len(request) + len(reply)) / self.board.baud
+        return 1 / (line + self.plan.cycles.latency / self.board.clock_hz)
+
+    def figures(self) -> dict[str, object]:
+        """Everything, for a JSON file."""
+        return {
+            **board_figures(self.board),
+            "model": self.plan.network.name,
+            "fold": str(self.plan.fold),
+            "packing": self.plan.config.packing,
+            "config": f"{identify(self.plan.config, self.board.clock_hz).config:08x}",
+            "seed": self.seed,
+            "utilisation": {kind: list(counts) for kind, counts in self.utilisation.items()},
+            "fmax_mhz": self.fmax_mhz,
+            "timing_met": self.timing_met,
+            "cycles_period": self.plan.cycles.period,
+            "images_per_s": self.images_per_s,
+            "hosted_images_per_s": self.hosted_images_per_s,
+            "tools": dict(self.tools.versions),
+        }
+
+
+def build_board(
+    board: Board, plan: Plan, *, seed: int = 1, progress: Callable[[int], None] = lambda _: None
+) -> BoardBuild:
+    """Synthesise, place, route and pack a board's FPGA, or find what was built of the same.
+
+    Parameters
+    ----------
+    board, plan
+        What to build; the plan is that of `plan_for`.
+    seed
+        Of the placement.
+    progress
+        Called with 1 after each of the `STEPS`.
+
+    Raises
+    ------
+    TritiumError
+        If the plan does not fit, a tool is missing or fails, or the engine's clock is not reached.
+
+    """
+    if reasons := misfits(board, plan):
+        raise TritiumError(
+            f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
+            f"{', '.join(reasons)}; give a smaller --fold or another --packing"
+        )
+    tools = find_tools(board.device.family)
+    packer = _find_packer(tools, board.device.family)
+    verilog = board_verilog(board, plan)
+    progress(1)
+    netlist = tools.synthesise(board.part, MODULE, verilog)
+    progress(1)
+    bitstream, placed = _place(board, netlist, packer, seed)
+    progress(1)
+    made = BoardBuild(board, plan, seed, tools, bitstream, placed)
+    if not made.timing_met:
+        raise TritiumError(
+            f"{board.name} misses its clock: {made.fmax_mhz:.1f} MHz of {board.clock_hz / 1e6:g} MHz with --seed "
+            f"{seed}; try --seed {seed + 1}, or a smaller --fold"
+        )
+    return made
+
+
+def _find_packer(tools: Tools, family: str) -> str:
+    """The program that makes bitstreams, from where nextpnr is."""
+    name = _PACKERS[family][0]
+    beside = Path(tools.nextpnr)
+    yowasp = beside.name.startswith("yowasp-")
+    found = shutil.which(f"yowasp-{name}", path=str(beside.parent)) if yowasp else shutil.which(name)
+    if found is None:
+        package = "icestorm" if family == "ice40" else "prjtrellis"
+        raise TritiumError(f"{name} is not on PATH, where {beside.name} is; it comes with {package}")
+    return found
+
+
+def _place(board: Board, netlist: Netlist, packer: str, seed: int) -> tuple[Path, dict[str, Any]]:
+    """The bitstream and nextpnr's report."""
+    ice40 = board.device.family == "ice40"
+    name = bitstream_name(board)
+    constraints = {f"board.{'pcf' if ice40 else 'lpf'}": board.pins().constraints(board.device.family)}
+    # A placement that misses its clock is kept too: that it does is its result.
+    options = [*board.part.placement, "--freq", str(board.part.mhz), "--timing-allow-fail", "--seed", str(seed)]
+    pack = [packer, f"{MODULE}.config", name, *([] if ice40 else ["--compress"])]
+
+    def make(folder: Path, _: list[Path]) -> None:
+        # YoWASP's tools see the working directory only.
+        copy = Path(shutil.copy(netlist.folder / "netlist.json", folder))
+        files = ["--json", copy.name, "--report", "report.json"]
+        files += ["--pcf", "board.pcf", "--asc"] if ice40 else ["--lpf", "board.lpf", "--textcfg"]
+        command = [netlist.tools.nextpnr, *options, *files, f"{MODULE}.config", "-q", "-l", "nextpnr.log"]
+        run_tool(command, folder)
+        run_tool(pack, folder)
+        copy.unlink()
+
+    depends = [netlist.folder.name, *options, *pack[1:], *netlist.tools.versions.values()]
+    folder = kept_build("boards", f"{board.name}-placed", constraints, depends, make)
+    return folder / name, json.loads((folder / "report.json").read_text())
+
+
+def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]:
+    """Write a build's files, each whole, into a folder, `bitstream_folder` if none is given; each with what it is."""
+    folder = folder or bitstream_folder(made.board)
+    contents = {
+        made.bitstream.name: (made.bitstream.read_bytes(), "bitstream"),
+        f"{MODULE}.image": (made.plan.image.to_bytes(), "memory image, for `tritium infer`"),
+    }
+    for name, (content, _) in contents.items():
+        write_bytes(folder / name, content)
+    return {folder / name: what for name, (_, what) in contents.items()}
+
+
+def bitstream_folder(board: Board) -> Path:
+    """Where a board's last build is."""
+    return build_root() / board.name
+
+
+def bitstream_name(board: Board) -> str:
+    """What a board's bitstream is called."""
+    return f"{MODULE}.{_PACKERS[board.device.family][1]}"

@@ -1,0 +1,141 @@
+"""The commands for boards: `tritium boards`, `build`, `flash` and `infer`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from boards.build import STEPS, BoardBuild, board_figures, build_board, misfits, plan_for, write_build
+from boards.catalogue import BOARDS, Board, board_named
+from boards.flash import flash_board
+from boards.infer import SIMULATED, infer
+from gen.command import JsonOption, Model, PackingOption, console, progress_bar, write_json
+from gen.plan import Fold, Plan
+from gen.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
+from gen.tables import figures_table, files_table
+from golden.errors import TritiumError
+from sim.compare import read_vectors
+
+BoardArgument = Annotated[
+    str, typer.Argument(metavar="BOARD", help="A board's name, see `tritium boards`.", show_default=False)
+]
+BoardFoldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fold", metavar="RxCxL", help="Outputs a cycle, inputs a cycle, stream lanes. Default: the board's."
+    ),
+]
+
+
+def list_boards(json_file: JsonOption = None) -> None:
+    """List the boards: their FPGAs, default engines, clocks, host links, and the shipped models that fit."""
+    networks = {name: load_network(name)[0] for name in PRESETS}
+    table = Table("board", "device", "memory", "default engine", "clock", "host", *networks, title="boards")
+    figures = {}
+    for board in BOARDS.values():
+        reasons = {name: misfits(board, plan_for(board, network)) for name, network in networks.items()}
+        fits = [f"no: {', '.join(needs)}" if needs else "fits" for needs in reasons.values()]
+        device = board.device
+        memory = f"{device.block_rams} block RAMs" + (f", {device.sprams} SPRAM" if device.sprams else "")
+        engine = f"{board.fold}, {board.packing}, {board.array}" + (", weights in SPRAM" if board.spram else "")
+        link = f"{board.link}, {board.baud:,} baud"
+        table.add_row(board.name, device.name, memory, engine, f"{board.clock_hz / 1e6:g} MHz", link, *fits)
+        figures[board.name] = board_figures(board) | {
+            "models": {name: {"fits": not needs, "lacks": needs} for name, needs in reasons.items()}
+        }
+    console.print(table)
+    write_json(json_file, figures)
+
+
+def build(
+    board: BoardArgument,
+    model: Model,
+    fold: BoardFoldOption = None,
+    packing: PackingOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the placement.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Default: build/BOARD.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Build a board's bitstream for a model: synthesise, place, route, pack (minutes).
+
+    The exit status is 0 only if the board's clock is reached.
+    """
+    chosen, plan = _plan(board, model, fold, packing)
+    with progress_bar(f"{plan.network.name} for {chosen.name}", STEPS) as advance:
+        made = build_board(chosen, plan, seed=seed, progress=advance)
+    files = write_build(made, output)
+    console.print(build_table(made))
+    console.print(files_table(files))
+    write_json(json_file, made.figures())
+
+
+def flash(
+    board: BoardArgument,
+    ram: Annotated[
+        bool, typer.Option("--ram", help="Into the FPGA's RAM, until power is off, instead of into flash.")
+    ] = False,
+    bitstream: Annotated[
+        Path | None, typer.Option("--bitstream", metavar="FILE", help="Default: the board's last build.")
+    ] = None,
+) -> None:
+    """Put a bitstream on a board."""
+    chosen = board_named(board)
+    flash_board(chosen, bitstream, ram=ram)
+    console.print(f"{chosen.name} is configured; next: tritium infer {chosen.name} MODEL --port PORT")
+
+
+def infer_images(
+    board: BoardArgument,
+    model: Model,
+    port: Annotated[
+        str, typer.Option("--port", help=f"The board's serial port, or `{SIMULATED}`: the board in Verilator.")
+    ],
+    images: Annotated[int, typer.Option("--images", min=1, help="How many of the test images to send.")] = 10,
+    fold: BoardFoldOption = None,
+    packing: PackingOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Send MNIST test images to a board and print its answers; model and fold are those it was built with.
+
+    The exit status is 0 only if every logit is the model's.
+    """
+    chosen, plan = _plan(board, model, fold, packing)
+    vectors, labels = read_vectors(plan, images, TEST_VECTORS, TEST_LABELS)
+    assert labels is not None
+    with progress_bar(f"{plan.network.name} on {chosen.name}", images) as advance:
+        result = infer(chosen, plan, vectors, port, progress=advance)
+    table = Table("image", "label", "answer", "logits", title=f"{plan.network.name} on {chosen.name}, port {port}")
+    for index, (label, answer, equal) in enumerate(zip(labels, result.answers, result.equal, strict=True)):
+        table.add_row(str(index), str(label), str(answer), "equal" if equal else "[bold red]differ[/]")
+    console.print(table)
+    right, equal = int((result.answers == labels).sum()), int(result.equal.sum())
+    console.print(
+        f"{right} of {images} answers right, {equal} of {images} equal to the model, {result.cycles:,} cycles"
+    )
+    figures = {"board": chosen.name, "model": plan.network.name, "port": port, "images": images}
+    write_json(json_file, figures | {"right": right, "logits_equal": equal, "cycles": result.cycles})
+    if equal != images:
+        raise TritiumError(f"{images - equal} of {images} images have other logits than the model; see the table")
+
+
+def build_table(made: BoardBuild) -> Table:
+    """A bitstream's figures."""
+    plan, board = made.plan, made.board
+    title = f"{plan.network.name} on {board.name}, {plan.fold}, {plan.config.packing}, {board.array} array"
+    table = figures_table(title)
+    for kind, (used, available) in made.utilisation.items():
+        table.add_row(kind, f"{used:,} of {available:,}, {used / available:.0%}")
+    table.add_row("clock", f"{board.clock_hz / 1e6:g} MHz, met: up to {made.fmax_mhz:.1f} MHz (seed {made.seed})")
+    table.add_row("images a second", f"{made.images_per_s:,.0f} in the engine")
+    table.add_row("over the host link", f"{made.hosted_images_per_s:,.1f} images a second at {board.baud:,} baud")
+    for program, version in made.tools.versions.items():
+        table.add_row(program, version)
+    return table
+
+
+def _plan(board: str, model: str, fold: str | None, packing: str | None) -> tuple[Board, Plan]:
+    chosen = board_named(board)
+    return chosen, plan_for(chosen, load_network(model)[0], Fold.parse(fold) if fold else None, packing)

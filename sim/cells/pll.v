@@ -1,0 +1,64 @@
+// Phase-locked loops that pass their input on: the simulated time is that of the output. They lock after 16 cycles.
+// Parameters that choose a frequency are here to be accepted.
+/* verilator lint_off UNUSEDPARAM */
+/* verilator lint_off UNUSEDSIGNAL */
+module SB_PLL40_CORE #(
+    parameter FEEDBACK_PATH = "SIMPLE",
+    parameter PLLOUT_SELECT = "GENCLK",
+    parameter DIVR = 0,
+    parameter DIVF = 0,
+    parameter DIVQ = 0,
+    parameter FILTER_RANGE = 0
+) (
+    input REFERENCECLK, RESETB, BYPASS,
+    output PLLOUTGLOBAL, LOCK
+);
+    PLL_MODEL model(.i(REFERENCECLK), .o(PLLOUTGLOBAL), .lock(LOCK));
+endmodule
+
+module SB_PLL40_PAD #(
+    parameter FEEDBACK_PATH = "SIMPLE",
+    parameter PLLOUT_SELECT = "GENCLK",
+    parameter DIVR = 0,
+    parameter DIVF = 0,
+    parameter DIVQ = 0,
+    parameter FILTER_RANGE = 0
+) (
+    input PACKAGEPIN, RESETB, BYPASS,
+    output PLLOUTGLOBAL, LOCK
+);
+    PLL_MODEL model(.i(PACKAGEPIN), .o(PLLOUTGLOBAL), .lock(LOCK));
+endmodule
+
+module EHXPLLL #(
+    parameter CLKI_DIV = 1,
+    parameter CLKFB_DIV = 1,
+    parameter CLKOP_DIV = 1,
+    parameter CLKOP_ENABLE = "ENABLED",
+    parameter CLKOP_CPHASE = 0,
+    parameter CLKOP_FPHASE = 0,
+    parameter FEEDBK_PATH = "CLKOP",
+    parameter OUTDIVIDER_MUXA = "DIVA",
+    parameter INTFB_WAKE = "DISABLED",
+    parameter STDBY_ENABLE = "DISABLED",
+    parameter PLLRST_ENA = "DISABLED",
+    parameter DPHASE_SOURCE = "DISABLED"
+) (
+    input CLKI, CLKFB, RST, STDBY, PHASESEL0, PHASESEL1, PHASEDIR, PHASESTEP, PHASELOADREG, PLLWAKESYNC, ENCLKOP,
+    output CLKOP, LOCK
+);
+    PLL_MODEL model(.i(CLKI), .o(CLKOP), .lock(LOCK));
+endmodule
+
+module PLL_MODEL (
+    input i,
+    output o,
+    output reg lock
+);
+    reg [3:0] count;
+    assign o = i;
+    initial {lock, count} = 5'd0;
+    always @(posedge i) if (!lock) {lock, count} <= count + 5'd1;
+endmodule
+/* verilator lint_on UNUSEDPARAM */
+/* verilator lint_on UNUSEDSIGNAL */
