@@ -146,7 +146,7 @@ class Pins(NamedTuple):
 
 
 _UP5K = {"clock_hz": 18_000_000, "fold": Fold(8, 5, 1), "packing": "5t8b", "array": "ice40"}
-_ECP5 = {"fold": Fold(8, 16, 4), "packing": "3t5b", "array": "ecp5"}
+_ECP5 = {"fold": Fold(8, 5, 1), "packing": "5t8b", "array": "ecp5"}
 _ULX3S = {
     **_ECP5,
     "clock_hz": 50_000_000,

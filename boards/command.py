@@ -9,7 +9,7 @@ from rich.table import Table
 from boards.build import STEPS, BoardBuild, board_figures, build_board, misfits, plan_for, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
-from boards.infer import SIMULATED, infer
+from boards.infer import NETLIST, SIMULATED, infer
 from gen.command import JsonOption, Model, PackingOption, console, progress_bar, write_json
 from gen.plan import Fold, Plan
 from gen.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
@@ -91,7 +91,11 @@ def infer_images(
     board: BoardArgument,
     model: Model,
     port: Annotated[
-        str, typer.Option("--port", help=f"The board's serial port, or `{SIMULATED}`: the board in Verilator.")
+        str,
+        typer.Option(
+            "--port",
+            help=f"The board's serial port, or `{SIMULATED}`: in Verilator, or `{NETLIST}`: as synthesised (iCE40).",
+        ),
     ],
     images: Annotated[int, typer.Option("--images", min=1, help="How many of the test images to send.")] = 10,
     fold: BoardFoldOption = None,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from boards.catalogue import Board
 from boards.device import Device
+from boards.netlist import netlist_verilog
 from boards.serial_device import SerialDevice
 from boards.simulated_board import SimulatedBoard
 from gen.hosted import identify
@@ -15,6 +16,8 @@ from gen.plan import Plan
 
 SIMULATED = "sim"
 """The port that stands for the board in Verilator."""
+NETLIST = "netlist"
+"""The port that stands for the board's synthesised netlist in Verilator (iCE40)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +51,9 @@ class Inference:
 
 
 def open_device(board: Board, plan: Plan, port: str) -> Device:
-    """The board on a serial port, or in Verilator if the port is `SIMULATED`."""
-    if port == SIMULATED:
-        return SimulatedBoard(board, plan)
+    """The board on a serial port, or in Verilator if the port is `SIMULATED` or `NETLIST`."""
+    if port in (SIMULATED, NETLIST):
+        return SimulatedBoard(board, plan, netlist_verilog(board, plan) if port == NETLIST else None)
     return SerialDevice(port, board.baud, expected=identify(plan.config, board.clock_hz))
 
 
@@ -71,7 +74,7 @@ def infer(
     vectors
         Shape (n, inputs).
     port
-        A serial port, or `SIMULATED`.
+        A serial port, `SIMULATED` or `NETLIST`.
     progress
         Called with 1 after each vector.
 

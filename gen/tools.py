@@ -145,6 +145,20 @@ class Netlist:
         """Cells by type."""
         return json.loads((self.folder / "statistics.json").read_text())["design"]["num_cells_by_type"]
 
+    def verilog(self) -> str:
+        """The netlist as Verilog: one module, made of the family's cells."""
+        script = "read_json netlist.json; delete t:$scopeinfo; write_verilog -noattr netlist.v"
+        command = [self.tools.yosys, "-q", "-l", "yosys.log", "-p", script]
+
+        def make(folder: Path, _: list[Path]) -> None:
+            netlist = Path(shutil.copy(self.folder / "netlist.json", folder))
+            run_tool(command, folder)
+            netlist.unlink()
+
+        depends = [self.folder.name, script, *self.tools.versions.values()]
+        folder = kept_build("bench", f"{self.name}-{self.part.family}-verilog", {}, depends, make)
+        return (folder / "netlist.v").read_text()
+
     def place(self, seed: int) -> dict[str, Any]:
         """Place and route; nextpnr's report: ``utilization`` by cell type, ``fmax`` by clock."""
         options = [*self.part.placement, "--freq", str(self.part.mhz), "--timing-allow-fail", "--seed", str(seed)]

@@ -1,0 +1,83 @@
+"""Small real builds: a bitstream of each family, and what a build says that cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+from link_plans import link_plan
+from typer.testing import CliRunner
+
+from boards import build
+from boards.build import STEPS, BoardBuild, board_verilog, build_board, plan_for
+from boards.catalogue import board_named
+from gen.plan import Fold, Plan
+from golden.checkpoint import write_checkpoint
+from golden.errors import TritiumError
+from golden.image import MemoryImage
+from golden.link import Frame
+from tritium import app
+
+NETWORK = link_plan().network
+FOLD = Fold(4, 4, 2)
+PREAMBLES = {"icebreaker": bytes.fromhex("7eaa997e"), "ulx3s-12f": bytes.fromhex("ffffbdb3")}
+"""What the FPGAs look for in a bitstream."""
+
+
+def small_plan(name: str) -> Plan:
+    return plan_for(board_named(name), NETWORK, FOLD, "2b")
+
+
+@pytest.mark.parametrize("name", PREAMBLES)
+def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Path) -> None:
+    checkpoint, figures = tmp_path / "net.safetensors", tmp_path / "figures.json"
+    write_checkpoint(checkpoint, NETWORK)
+    arguments = ["build", name, str(checkpoint), "--fold", str(FOLD), "--packing", "2b", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*arguments, "--json", str(figures)])
+    assert result.exit_code == 0, result.output
+    made, board = json.loads(figures.read_text()), board_named(name)
+    assert made["timing_met"]
+    assert made["fmax_mhz"] >= made["clock_mhz"] == board.clock_hz / 1e6
+    assert made["images_per_s"] == board.clock_hz / small_plan(name).cycles.period
+    pll, _ = made["utilisation"]["ICESTORM_PLL" if board.device.family == "ice40" else "EHXPLLL"]
+    assert pll == 1
+    assert made["utilisation"].get("ICESTORM_SPRAM", [0])[0] == (1 if board.spram else 0)
+    (bitstream,) = (tmp_path / "out").glob("tritium.bi[nt]")
+    assert PREAMBLES[name] in bitstream.read_bytes()[:200]
+    image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
+    assert image.to_bytes() == small_plan(name).image.to_bytes()
+
+    calls: list[int] = []
+    again = build_board(board, small_plan(name), progress=calls.append)
+    assert calls == [1] * STEPS
+    assert json.loads(json.dumps(again.figures())) | {"model": ""} == made | {"model": ""}
+
+
+def test_the_rate_over_the_line_is_that_of_its_bytes() -> None:
+    board, plan = board_named("icebreaker"), small_plan("icebreaker")
+    made = BoardBuild(board, plan, 1, build.find_tools("ice40"), Path(), {"utilization": {}, "fmax": {}})
+    # Number of the image, 20 values and 4 results of 4 bytes, each frame with header, CRC-32, code and delimiter.
+    sizes = [len(Frame(1, 1, bytes(count)).to_bytes()) for count in (4 + 20, 4 * 4)]
+    assert sizes == [24 + 9, 16 + 9]
+    expected = 10 * sum(sizes) / board.baud + plan.cycles.latency / board.clock_hz
+    assert made.hosted_images_per_s == pytest.approx(1 / expected)
+
+
+def test_a_clock_that_is_missed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = {"utilization": {}, "fmax": {"clk": {"achieved": 17.9}, "other": {"achieved": 99.0}}}
+    monkeypatch.setattr(build, "_place", lambda *_: (Path(), placed))
+    with pytest.raises(
+        TritiumError, match=r"icebreaker misses its clock: 17.9 MHz of 18 MHz with --seed 7; try --seed 8"
+    ):
+        build_board(board_named("icebreaker"), small_plan("icebreaker"), seed=7)
+
+
+def test_a_plan_that_does_not_fit_is_refused_before_anything_is_built() -> None:
+    board = board_named("ice40-hx8k")
+    plan = plan_for(board, NETWORK, Fold(64, 64, 2))
+    with pytest.raises(TritiumError, match=r"does not fit ice40-hx8k at 64x64x2, 5t8b: it needs .* LUT4 of 7,680"):
+        build_board(board, plan)
+
+
+def test_spram_starts_empty_and_block_ram_with_the_network() -> None:
+    assert "none, loaded at run time" in board_verilog(board_named("icebreaker"), small_plan("icebreaker"))
+    assert NETWORK.name in board_verilog(board_named("ulx3s-12f"), small_plan("ulx3s-12f"))

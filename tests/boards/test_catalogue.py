@@ -1,0 +1,65 @@
+import pytest
+
+from boards.build import misfits, plan_for
+from boards.catalogue import BOARDS, board_named
+from gen.plan import Fold
+from gen.presets import load_network
+from golden.errors import TritiumError
+
+PINS = {
+    "icebreaker": ("35", "6", "9"),
+    "icesugar": ("35", "4", "6"),
+    "upduino-v3": ("20", "9", "6"),
+    "ice40-hx8k": ("J3", "B10", "B12"),
+    "ulx3s-12f": ("G2", "M1", "L4"),
+    "ulx3s-25f": ("G2", "M1", "L4"),
+    "ulx3s-45f": ("G2", "M1", "L4"),
+    "ulx3s-85f": ("G2", "M1", "L4"),
+    "orangecrab-25f": ("A9", "N17", "M18"),
+    "orangecrab-85f": ("A9", "N17", "M18"),
+    "icesugar-pro": ("P6", "A9", "B9"),
+    "ecpix5-45f": ("K23", "R26", "R24"),
+}
+"""Clock, line from the host, line to the host: from the boards' schematics."""
+
+
+def test_the_pins_are_those_of_the_boards() -> None:
+    found = {name: tuple(pin for pin, _ in board.pins().ports.values()) for name, board in BOARDS.items()}
+    assert found == PINS
+    assert list(board_named("icebreaker").pins().ports) == ["clk", "rx", "tx"]
+
+
+def test_the_constraints_say_where_ports_are_and_how_fast_the_clock_is() -> None:
+    assert board_named("icebreaker").pins().constraints("ice40") == (
+        "set_io clk 35\nset_io -pullup yes rx 6\nset_io -pullup yes tx 9\nset_frequency clk 12.0\n"
+    )
+    assert board_named("icesugar-pro").pins().constraints("ecp5").splitlines()[2:] == [
+        'LOCATE COMP "rx" SITE "A9";',
+        'IOBUF PORT "rx" IO_TYPE=LVCMOS33 PULLMODE=UP;',
+        'LOCATE COMP "tx" SITE "B9";',
+        'IOBUF PORT "tx" IO_TYPE=LVCMOS33 PULLMODE=UP;',
+        'FREQUENCY PORT "clk" 25.0 MHZ;',
+    ]
+
+
+def test_the_part_is_the_boards_own() -> None:
+    part = board_named("orangecrab-85f").part
+    assert part.placement == ("--85k", "--package", "CSFBGA285", "--speed", "8")
+    assert (part.device, part.mhz) == ("ecp5-85f", 48)
+    assert board_named("ulx3s-12f").part.placement[0] == "--12k"
+    assert board_named("upduino-v3").part.placement == ("--up5k", "--package", "sg48")
+
+
+def test_models_fit_where_the_memories_allow() -> None:
+    small, large = (load_network(name)[0] for name in ("mnist-small", "mnist"))
+    for board in BOARDS.values():
+        assert misfits(board, plan_for(board, small)) == []
+        expected = {"ice40-hx8k": ["128 block RAMs of 32"], "ulx3s-12f": ["36 block RAMs of 32"]}
+        assert misfits(board, plan_for(board, large)) == expected.get(board.name, [])
+    reasons = misfits(board_named("icebreaker"), plan_for(board_named("icebreaker"), large, Fold(18, 10, 2)))
+    assert [reason.split(" ", 1)[1] for reason in reasons] == ["LUT4 of 5,280", "SPRAM of 4"]
+
+
+def test_an_unknown_board_is_named() -> None:
+    with pytest.raises(TritiumError, match="board 'icebraker' is not known; the boards are icebreaker, "):
+        board_named("icebraker")
