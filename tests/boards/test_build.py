@@ -40,7 +40,7 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
     assert made["images_per_s"] == board.clock_hz / small_plan(name).cycles.period
     pll, _ = made["utilisation"]["ICESTORM_PLL" if board.device.family == "ice40" else "EHXPLLL"]
     assert pll == 1
-    assert made["utilisation"].get("ICESTORM_SPRAM", [0])[0] == (1 if board.spram else 0)
+    assert made["utilisation"].get("ICESTORM_SPRAM", [0])[0] == (2 if board.spram else 0)
     (bitstream,) = (tmp_path / "out").glob("tritium.bi[nt]")
     assert PREAMBLES[name] in bitstream.read_bytes()[:200]
     image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
