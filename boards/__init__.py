@@ -1,1 +1,1 @@
-"""Where it runs: the host's side of the link. Board platforms are not here yet."""
+"""Where it runs: boards, their clocks and bitstreams, flashing, and the host's side of the link."""
