@@ -28,7 +28,7 @@ def quantise_activations_float(values: NDArray[np.floating[Any]]) -> tuple[NDArr
     Source: the BitNet b1.58 training tips, as in ``integrations/bitnet.py`` of transformers.
 
     """
-    _check_finite(values, "activations")
+    check_finite(values, "activations")
     values = values.astype(np.promote_types(values.dtype, np.float32))
     scale = ACTIVATION_MAX / np.maximum(np.abs(values).max(axis=-1, keepdims=True), EPSILON)
     return np.clip(np.rint(values * scale), -128, ACTIVATION_MAX).astype(np.int8), scale.astype(np.float64)
@@ -73,7 +73,7 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
     Source: BitNet b1.58 (2402.17764), with the clamp that every implementation uses in place of γ + ε.
 
     """
-    _check_finite(weights, "weights")
+    check_finite(weights, "weights")
     scale = max(float(np.abs(weights).mean(dtype=np.float64)), EPSILON)
     ratios = weights.astype(np.promote_types(weights.dtype, np.float32), copy=False) / scale
     # In place: an imported layer can have a hundred million weights.
@@ -81,7 +81,8 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
     return np.clip(ratios, -1, 1, out=ratios).astype(np.int8), scale
 
 
-def _check_finite(values: NDArray[np.floating[Any]], name: str) -> None:
+def check_finite(values: NDArray[np.floating[Any]], name: str) -> None:
+    """Raise unless there are floats, at least one, and all of them finite."""
     if values.dtype.kind != "f" or values.size == 0:
         raise TritiumError(
             f"{name} have dtype {values.dtype} and shape {values.shape}; floats, at least one, are needed"

@@ -1,0 +1,68 @@
+"""Atom: 4-bit weights and activations in groups, outlier channels in 8 bits."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.errors import TritiumError
+from golden.quantise import EPSILON
+from golden.segmented import SegmentedMatrix
+
+GROUP: Final = 128
+"""Channels that share a scale, and outlier channels at most."""
+
+_CLIP: Final = 0.85
+_DIGITS: Final = (1, 3, 9)
+
+
+def quantise_atom(
+    weights: NDArray[np.floating[Any]], calibration: NDArray[np.floating[Any]] | None = None
+) -> SegmentedMatrix:
+    """Atom (Zhao et al., 2310.19102), W4A4: ``y = Σ_g s_x[g]·s[o,g]·Σ_{i in g} W4·q4 + s_x·s8[o]·Σ_outliers W8·q8``.
+
+    In each group of 128 channels ``s = max(0.85·max|W|, 1e-5) / 7`` and ``W4 = clamp(RNE(W/s), -8, 7)``; activations
+    likewise at run time, with 0.9. The outliers are the channels with the largest mean squares of their inputs, or of
+    their weights without calibration: 128, or an eighth of a small layer. They move behind the others. The 4-bit values
+    become three planes of balanced ternary digits, worth 1, 3 and 9: one less than planes of bits. Atom's error
+    compensation (GPTQ) is not part of it.
+    """
+    inputs = weights.shape[1]
+    outliers = max(1, min(GROUP, inputs // 8))
+    if inputs <= outliers:
+        raise TritiumError(f"the layer has {inputs} input; atom needs one that is no outlier")
+    importance = np.square(weights if calibration is None else calibration, dtype=np.float64).mean(axis=0)
+    last = np.argsort(importance, kind="stable")[-outliers:]
+    order = np.concatenate([np.setdiff1d(np.arange(inputs), last), np.sort(last)])
+    arranged = weights.astype(np.float64)[:, order]
+    inner = inputs - outliers
+    ends = (*range(GROUP, inner, GROUP), inner)
+    values = np.empty((len(weights), inner), np.int64)
+    scales = np.empty((len(weights), len(ends)))
+    for index, part in enumerate(np.split(arranged[:, :inner], ends[:-1], axis=1)):
+        scales[:, index] = np.maximum(_CLIP * np.abs(part).max(axis=1), EPSILON) / 7
+        end = ends[index]
+        values[:, end - part.shape[1] : end] = np.clip(np.rint(part / scales[:, index, None]), -8, 7)
+    side_scales = np.maximum(np.abs(arranged[:, inner:]).max(axis=1), EPSILON) / 127
+    side = np.clip(np.rint(arranged[:, inner:] / side_scales[:, None]), -127, 127)
+    return SegmentedMatrix(
+        balanced_ternary(values),
+        np.stack([digit * scales for digit in _DIGITS]).astype(np.float32),
+        ends,
+        "int4-groups",
+        side=side.astype(np.int8),
+        side_scales=side_scales.astype(np.float32),
+        order=order.astype(np.int32),
+    )
+
+
+def balanced_ternary(values: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Three planes of digits in {-1, 0, +1}, worth 1, 3 and 9, whose sum the values, -13 to 13, are."""
+    if values.size and np.abs(values).max() > 13:
+        raise TritiumError(f"values reach {np.abs(values).max()}; three digits reach 13")
+    planes = []
+    for _ in _DIGITS:
+        digit = (values + 1) % 3 - 1
+        planes.append(digit.astype(np.int8))
+        values = (values - digit) // 3
+    return np.stack(planes)

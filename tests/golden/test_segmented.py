@@ -1,0 +1,246 @@
+"""The segmented matrix and its integer form, against Python's own integers and fractions."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden.activations import FACTOR_MAX, activations_float, activations_integer
+from golden.bitlinear import forward_float, forward_integer
+from golden.errors import TritiumError
+from golden.schemes import SCHEMES, quantise
+from golden.segmented import SegmentedMatrix
+from golden.segmented_integer import RESULT_BITS, IntegerMatrix, Mantissas, distance, shifted
+
+
+def matrix(seed: int = 0, *, rule: str = "int8", side: bool = False, full: bool = False) -> SegmentedMatrix:
+    draws = np.random.default_rng(seed)
+    planes, outputs, inner, outliers = 2, 3, 9, 4 if side else 0
+    return SegmentedMatrix(
+        draws.integers(-1, 2, (planes, outputs, inner)).astype(np.int8),
+        draws.normal(size=(planes, outputs, 2)).astype(np.float32),
+        (4, inner),
+        rule,
+        draws.normal(size=(outputs, 2)).astype(np.float32) if full else None,
+        draws.integers(-127, 128, (outputs, outliers)).astype(np.int8) if side else None,
+        draws.normal(size=outputs).astype(np.float32) if side else None,
+        draws.permutation(inner + outliers).astype(np.int32) if full else None,
+        draws.uniform(0.1, 2, inner + outliers).astype(np.float32) if full and rule != "int4-groups" else None,
+    )
+
+
+VARIANTS = [
+    {"rule": rule, "side": side or rule == "int4-groups", "full": full}
+    for rule in ("int8", "sign", "int4-groups")
+    for side in (False, True)
+    for full in (False, True)
+]
+
+
+def rounded(value: Fraction) -> int:
+    return round(value)  # to even at ties, by definition
+
+
+def activations(values: list[int], rule: str, groups: list[range]) -> tuple[list[int], list[int]]:
+    """The integer rules, written out: values, and a factor for each group."""
+    quantised = [0] * len(values)
+    if rule == "sign":
+        return [1 if value >= 0 else -1 for value in values], [1] * len(groups)
+    if rule == "int8":
+        peak = max(map(abs, values)) or 1
+        return [rounded(Fraction(127 * value, peak)) for value in values], [1] * len(groups)
+    units = []
+    for index, group in enumerate(groups):
+        peak = max(abs(values[i]) for i in group) or 1
+        last = index == len(groups) - 1
+        unit = Fraction(peak, 127) if last else Fraction(9 * peak, 70)
+        units.append(unit)
+        for i in group:
+            quotient = rounded(values[i] / unit)
+            quantised[i] = quotient if last else max(-8, min(7, quotient))
+    largest = max(units)
+    return quantised, [rounded(FACTOR_MAX * unit / largest) for unit in units]
+
+
+def by_hand(made: SegmentedMatrix, values: list[int]) -> list[int]:
+    form = IntegerMatrix(made)
+    mantissas = [array.tolist() for array in form.mantissas.values]
+    arranged = [values[i] for i in (range(made.inputs) if made.order is None else made.order)]
+    if form.input_mantissas is not None:
+        arranged = [v * int(m) for v, m in zip(arranged, form.input_mantissas.values[0], strict=True)]
+    groups = [range(a, b) for a, b in zip((0, *made.groups), made.groups, strict=False)]
+    q, factors = activations(arranged, made.activations, groups)
+    results = []
+    for o in range(made.outputs):
+        total = 0
+        for g, _ in enumerate(made.ends):
+            for p, plane in enumerate(made.planes):
+                total += factors[g] * mantissas[0][p][o][g] * sum(int(plane[o, i]) * q[i] for i in groups[g])
+            if made.offsets is not None:
+                total += factors[g] * mantissas[1][o][g] * sum(q[i] for i in groups[g])
+        if made.side is not None:
+            dot = sum(int(w) * q[i] for w, i in zip(made.side[o], groups[-1], strict=True))
+            total += factors[-1] * mantissas[-1][o] * dot
+        assert abs(total) <= form.bound
+        results.append(rounded(Fraction(total, 1 << form.shift)))
+    return results
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("peak", [1, 3, 255, (1 << 23) - 1])
+def test_the_integer_form_is_the_equation_in_integers(variant, peak):
+    made = matrix(5, **variant)
+    batch = np.random.default_rng(peak).integers(-peak, peak + 1, (6, made.inputs))
+    batch[0], batch[1, ::2], batch[2, 4:] = 0, 0, 0
+    results = IntegerMatrix(made).forward(batch)
+    assert results.values.tolist() == [by_hand(made, [int(value) for value in row]) for row in batch]
+    assert np.abs(results.values).max() < 1 << RESULT_BITS - 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_float_form_is_the_equation_in_floats(variant):
+    made = matrix(6, **variant)
+    values = np.random.default_rng(2).normal(size=(5, made.inputs))
+    arranged = values if made.order is None else values[:, made.order]
+    if made.input_scales is not None:
+        arranged = arranged * made.input_scales
+    q, factors, unit = activations_float(arranged, made.activations, made.groups)
+    scaled = np.array(q, float)
+    for g, (start, end) in enumerate(zip((0, *made.groups), made.groups, strict=False)):
+        scaled[:, start:end] *= factors[:, g, None] * unit
+    if made.input_scales is not None:
+        scaled /= made.input_scales
+    if made.order is not None:
+        scaled = scaled[:, np.argsort(made.order)]
+    np.testing.assert_allclose(made.evaluate(values), scaled @ made.weights().T, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_integer_form_is_close_to_the_float_form(variant):
+    made = matrix(7, **variant)
+    batch = np.random.default_rng(3).integers(-5000, 5001, (50, made.inputs))
+    results, units = IntegerMatrix(made).forward(batch)
+    np.testing.assert_allclose(
+        results * units, made.evaluate(batch.astype(float)), atol=2e-3 * np.abs(results * units).max()
+    )
+    assert 0 <= distance(made, batch, 0.25) < 5e-3
+
+
+def test_one_scale_for_all_is_the_engine_s_own_arithmetic():
+    draws = np.random.default_rng(4)
+    made = quantise("b1.58", draws.normal(size=(20, 100)))
+    form = IntegerMatrix(made)
+    batch = draws.integers(0, 256, (30, 100))
+    assert form.shift == 0
+    assert set(form.mantissas.values[0].flat) == {1}
+    sums, maximum = forward_integer(batch, made.planes[0])
+    results = form.forward(batch)
+    np.testing.assert_array_equal(results.values, sums)
+    np.testing.assert_allclose(results.units, float(made.scales[0, 0, 0]) * maximum / 127)
+    floats = batch.astype(np.float32)
+    np.testing.assert_allclose(
+        made.evaluate(floats), forward_float(floats, made.planes[0], float(made.scales[0, 0, 0])), rtol=1e-6, atol=1e-6
+    )
+
+
+@given(st.integers(-(1 << 40), 1 << 40), st.integers(0, 20))
+def test_a_shift_rounds_to_nearest_and_ties_to_even(value, shift):
+    assert shifted(np.array([value]), shift).tolist() == [rounded(Fraction(value, 1 << shift))]
+
+
+def test_every_small_shift():
+    values = np.arange(-64, 65)
+    for shift in range(5):
+        assert shifted(values, shift).tolist() == [rounded(Fraction(int(v), 1 << shift)) for v in values]
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32).filter(bool), min_size=1, max_size=9))
+def test_mantissas_are_within_half_a_unit(reals):
+    array = np.array(reals, np.float32)
+    mantissas = Mantissas.of([array])
+    assert np.abs(mantissas.values[0]).max() <= 32767
+    error = np.abs(mantissas.values[0] * mantissas.unit - array.astype(float))
+    assert error.max() <= np.abs(array).max() / 32767 / 2 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_bound_is_reached_by_no_input_and_approached_by_the_worst(name):
+    draws = np.random.default_rng(11)
+    made = quantise(name, draws.normal(size=(4, 200)))
+    form = IntegerMatrix(made)
+    signs = np.where(made.weights() < 0, -1, 1)
+    sums = np.abs(form.forward(signs * 1000).values).max() << form.shift
+    assert sums <= form.bound + (1 << form.shift)
+    if name in ("b1.58", "bitnet", "bwn", "xnor"):
+        assert sums > 0.99 * form.bound
+    assert form.accumulator_bits == form.bound.bit_length() + 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "expected"),
+    [
+        ("int8", [[0, 0, 0]], ([[0, 0, 0]], [[1, 1]])),
+        ("int8", [[2, -1, 4]], ([[64, -32, 127]], [[1, 1]])),  # 63.5 and 31.75
+        ("sign", [[0, -3, 3]], ([[1, -1, 1]], [[1, 1]])),
+        ("int4-groups", [[0, 0, 0]], ([[0, 0, 0]], [[32767, 2007]])),
+        # Units 9·7/70 and 3/127: the first is clipped, -7/0.9 is -7.8.
+        ("int4-groups", [[7, -7, 3]], ([[7, -8, 127]], [[32767, 860]])),
+    ],
+)
+def test_known_activations(rule, values, expected):
+    found = activations_integer(np.array(values), rule, (2, 3))
+    assert (found.values.tolist(), found.factors.tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"planes": np.full((2, 3, 9), 2, np.int8)}, r"planes hold 2 at \[0, 0, 0\]"),
+        ({"planes": np.zeros((3, 9), np.int8)}, r"planes have shape \(3, 9\)"),
+        ({"ends": (4, 8)}, r"the segments end at \(4, 8\); the ends rise from above 0 to 9"),
+        ({"ends": (4, 4, 9)}, "the segments end at"),
+        ({"ends": (0, 9)}, "the segments end at"),
+        ({"ends": ()}, "the segments end at"),
+        ({"scales": np.ones((2, 3, 1), np.float32)}, r"scales is float32 of shape \(2, 3, 1\); it must be"),
+        ({"scales": np.ones((2, 3, 2))}, "scales is float64"),
+        ({"scales": np.full((2, 3, 2), np.nan, np.float32)}, "scales holds a value that is not finite"),
+        ({"scales": np.zeros((2, 3, 2), np.float32)}, "all scales are 0"),
+        ({"activations": "int3"}, "activations are 'int3'"),
+        ({"activations": "int4-groups"}, "int4-groups needs a side path"),
+        ({"side": np.ones((3, 2), np.int8)}, "a side path has both weights and scales"),
+        (
+            {"side": np.full((3, 1), -128, np.int8), "side_scales": np.ones(3, np.float32)},
+            "side holds -128; its values are -127 to 127",
+        ),
+        ({"side": np.ones((3, 0), np.int8), "side_scales": np.ones(3, np.float32)}, "side is int8 of shape"),
+        ({"order": np.zeros(9, np.int32)}, "order is no permutation of 0 to 8"),
+        ({"input_scales": np.zeros(9, np.float32)}, "all input scales are 0"),
+        ({"offsets": np.ones((3, 1), np.float32)}, "offsets is float32 of shape"),
+    ],
+)
+def test_a_matrix_that_is_none_is_refused(change, message):
+    with pytest.raises(TritiumError, match=message):
+        replace(matrix(), **change)
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.ones((2, 8), int), r"the input has shape \(2, 8\); it must be \(n, 9\)"),
+        (np.ones((0, 9), int), "n at least 1"),
+        (np.ones((2, 9)), "activations are float64; integers of magnitude below"),
+        (np.full((2, 9), 1 << 24), "integers of magnitude below"),
+    ],
+)
+def test_inputs_that_are_none_are_refused(batch, message):
+    with pytest.raises(TritiumError, match=message):
+        IntegerMatrix(matrix()).forward(batch)
+
+
+def test_an_unknown_rule_is_named():
+    for form, dtype in ((activations_float, float), (activations_integer, int)):
+        with pytest.raises(TritiumError, match="activation rule 'int3' is not known; the rules are int8, sign"):
+            form(np.ones((1, 2), dtype), "int3", (2,))
