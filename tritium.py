@@ -30,7 +30,6 @@ from gen.output import write_output
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
 from gen.tables import figures_table, files_table, layers_table, plan_table
 from gen.training_data import RECIPES, recipe_named
-from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
 from sim.compare import compare, read_vectors
 from sim.tables import comparison_table
@@ -165,12 +164,15 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the recipe's.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine: same checkpoint.")] = 0,
+    floats: Annotated[
+        bool, typer.Option("--float", help="Train the float twin: weights for `tritium quantise`. Default: ternary.")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
-    """Train a ternary network and export its checkpoint (needs the optional extra `train`)."""
+    """Train a ternary network, or its float twin, and export its weights (needs the optional extra `train`)."""
     chosen = recipe_named(recipe)
     try:
-        from gen.training import Epoch
+        from gen.training import Epoch, train_float
         from gen.training import train as run_training
     except ImportError as error:
         raise TritiumError(
@@ -181,17 +183,15 @@ def train(
         def show(epoch: Epoch) -> None:
             advance(1)
 
-        trained = run_training(chosen, data, seed=seed, epochs=epochs, progress=show)
-    file = output or Path("build") / f"{recipe}.safetensors"
-    write_checkpoint(file, trained.network)
+        trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
+    file = output or Path("build") / f"{recipe}{'-float' if floats else ''}.safetensors"
+    trained.write(file)
     table = figures_table(f"{recipe}, seed {seed}")
-    table.add_row("checkpoint", str(file))
-    table.add_row("trits", f"{trained.network.trits:,}")
-    table.add_row("float accuracy", f"{trained.float_accuracy:.2%}")
-    table.add_row("integer accuracy", f"{trained.integer_accuracy:.2%}")
+    table.add_row("weights", str(file))
+    for what, text in trained.rows():
+        table.add_row(what, text)
     console.print(table)
-    figures = {"float_accuracy": trained.float_accuracy, "integer_accuracy": trained.integer_accuracy}
-    write_json(json_file, {"recipe": recipe, "seed": seed, "trits": trained.network.trits} | figures)
+    write_json(json_file, {"recipe": recipe, "seed": seed} | trained.figures())
 
 
 app.command("import")(import_weights)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from gen.training_data import SIDE, Distortion, Examples, Recipe, read_mnist
+from gen.training_data import SIDE, Distortion, Examples, Mnist, Recipe, read_mnist
+from gen.training_results import Epoch, Trained, TrainedFloat
 from golden.errors import TritiumError
 from golden.formats import ACTIVATION_MAX
 from golden.network import Layer, Network
@@ -26,29 +27,6 @@ from golden.quantise import EPSILON, quantise_weights
 
 PIXEL_UNIT: Final = 1 / 255
 """What one unit of a pixel is worth."""
-
-
-class Epoch(NamedTuple):
-    """What one pass over the training images came to."""
-
-    number: int
-    """From 1."""
-    epochs: int
-    """How many there are."""
-    loss: float
-    """Mean cross-entropy over the distorted images, in nats."""
-    accuracy: float
-    """Share of the distorted images recognised, each judged before the network learnt from it."""
-
-
-class Trained(NamedTuple):
-    """A network and the share of the test images that it recognises."""
-
-    network: Network
-    float_accuracy: float
-    """Of the float model that was trained."""
-    integer_accuracy: float
-    """Of the golden model, which the hardware follows."""
 
 
 class TernaryWeights(torch.autograd.Function):
@@ -107,11 +85,21 @@ class BitLinear(torch.nn.Module):
         return functional.linear(EightBitActivations.apply(normal), TernaryWeights.apply(self.weight))
 
 
-def build(sizes: tuple[int, ...], generator: torch.Generator) -> torch.nn.Sequential:
-    """An untrained model: BitLinear layers with ReLU between them, none after the last."""
+class FloatLinear(BitLinear):
+    """The same layer without its quantisers: what a float network's weights are learnt with."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Reals of shape (..., inputs) to reals of shape (..., outputs)."""
+        return functional.linear(functional.rms_norm(values, values.shape[-1:]), self.weight)
+
+
+def build(
+    sizes: tuple[int, ...], generator: torch.Generator, layer: type[BitLinear] = BitLinear
+) -> torch.nn.Sequential:
+    """An untrained model: layers with ReLU between them, none after the last."""
     layers: list[torch.nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [BitLinear(inputs, outputs, generator), torch.nn.ReLU()]
+        layers += [layer(inputs, outputs, generator), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers[:-1])
 
 
@@ -131,7 +119,7 @@ def train(
     epochs: int | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Trained:
-    """Train a network and measure it on the test images; the network is that of the last epoch, never a chosen one.
+    """Train a ternary network and measure it on the test images; it is that of the last epoch, never a chosen one.
 
     Parameters
     ----------
@@ -147,23 +135,50 @@ def train(
         Called after every epoch.
 
     """
+    mnist = read_mnist(data)
+    model, float_accuracy = _fit(BitLinear, recipe, mnist, seed, epochs, progress)
+    network = export(model, recipe.name)
+    integer_logits = network.forward(mnist.test.vectors).logits
+    return Trained(network, float_accuracy, _accuracy(integer_logits, mnist.test))
+
+
+def train_float(
+    recipe: Recipe,
+    data: Path,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    progress: Callable[[Epoch], None] | None = None,
+) -> TrainedFloat:
+    """Train a network's float twin: the same sizes, data and settings, nothing quantised. Parameters as for `train`."""
+    model, accuracy = _fit(FloatLinear, recipe, read_mnist(data), seed, epochs, progress)
+    weights = [module.weight.detach().numpy() for module in model if isinstance(module, FloatLinear)]
+    return TrainedFloat({f"layers.{index}.weight": tensor for index, tensor in enumerate(weights)}, accuracy)
+
+
+def _fit(
+    layer: type[BitLinear],
+    recipe: Recipe,
+    mnist: Mnist,
+    seed: int,
+    epochs: int | None,
+    progress: Callable[[Epoch], None] | None,
+) -> tuple[torch.nn.Sequential, float]:
+    """A trained model and its accuracy on the test images."""
     epochs = recipe.epochs if epochs is None else epochs
     if epochs < 1:
         raise TritiumError(f"the number of epochs is {epochs}; it must be at least 1")
     if not 0 <= seed < 1 << 63:
         raise TritiumError(f"the seed is {seed}; it must be 0 to 2**63 - 1")
-    mnist = read_mnist(data)
     with _one_thread():
         generator = torch.Generator().manual_seed(seed)
-        model = build(recipe.sizes, generator)
+        model = build(recipe.sizes, generator, layer)
         for epoch in _learn(model, recipe, mnist.train, epochs, generator):
             if progress is not None:
                 progress(epoch)
         with torch.no_grad():
-            float_logits = model(torch.tensor(mnist.test.vectors) * PIXEL_UNIT).numpy()
-    network = export(model, recipe.name)
-    integer_logits = network.forward(mnist.test.vectors).logits
-    return Trained(network, _accuracy(float_logits, mnist.test), _accuracy(integer_logits, mnist.test))
+            logits = model(torch.tensor(mnist.test.vectors) * PIXEL_UNIT).numpy()
+    return model, _accuracy(logits, mnist.test)
 
 
 def distort(images: torch.Tensor, distortion: Distortion, generator: torch.Generator) -> torch.Tensor:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from gen.training_data import RECIPES, read_mnist, recipe_named
+from gen.training_results import Epoch
 from golden.bitlinear import forward_float
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
@@ -16,12 +18,12 @@ torch = pytest.importorskip("torch")
 from gen.training import (  # noqa: E402 - torch comes first
     BitLinear,
     EightBitActivations,
-    Epoch,
     TernaryWeights,
     build,
     distort,
     export,
     train,
+    train_float,
 )
 
 SMALL = replace(RECIPES["mnist-small"], sizes=(784, 12, 10), epochs=2, batch=16)
@@ -185,3 +187,20 @@ def test_wrong_data_is_named(data, name, array, message):
     write_idx(data / name, array.astype(np.uint8))
     with pytest.raises(TritiumError, match=message):
         train(SMALL, data, seed=0)
+
+
+def test_the_float_twin_learns_and_its_file_holds_its_weights(data, tmp_path):
+    trained = train_float(SMALL, data, seed=0, epochs=30)
+    assert trained.float_accuracy > 0.5
+    assert trained.figures() == {"float_accuracy": trained.float_accuracy}
+    trained.write(tmp_path / "twin.safetensors")
+    weights = load_file(tmp_path / "twin.safetensors")
+    assert {name: tensor.shape for name, tensor in weights.items()} == {
+        "layers.0.weight": (12, 784),
+        "layers.1.weight": (10, 12),
+    }
+    test = read_mnist(data).test
+    # Norms scale whole vectors, so without them the same digit has the largest logit.
+    hidden = np.maximum(test.vectors / 255 @ weights["layers.0.weight"].T, 0)
+    predicted = (hidden @ weights["layers.1.weight"].T).argmax(-1)
+    assert trained.float_accuracy == np.mean(predicted == test.labels)
