@@ -28,6 +28,7 @@ from gen.fit import fit
 from gen.import_command import import_weights, inspect_file
 from gen.output import write_output
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
+from gen.scheme_command import estimate
 from gen.tables import figures_table, files_table, layers_table, plan_table
 from gen.training_data import RECIPES, recipe_named
 from golden.errors import TritiumError
@@ -200,6 +201,7 @@ app.command("boards")(list_boards)
 app.command()(build)
 app.command()(flash)
 app.command("infer")(infer_images)
+app.command()(estimate)
 
 
 def main() -> None:

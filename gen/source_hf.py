@@ -25,7 +25,7 @@ ARCHITECTURES: Final = ("bitnet", "llama")
 """The ``model_type`` whose linear layers are known."""
 
 _FLOATS: Final = ("F16", "BF16", "F32", "F64")
-_NUMBERS: Final = (
+NUMBERS: Final = (
     "num_hidden_layers",
     "hidden_size",
     "intermediate_size",
@@ -33,6 +33,7 @@ _NUMBERS: Final = (
     "num_key_value_heads",
     "head_dim",
 )
+"""What config.json calls the sizes of a `gen.decoder_shapes.Decoder`."""
 _NAMES: Final = (
     "self_attn.q_proj",
     "self_attn.k_proj",
@@ -168,7 +169,7 @@ def open_hugging_face(path: Path, convention: Convention | None = None) -> Huggi
     tensors = _shards(path) if path.is_dir() else read_safetensors_header(path).tensors
     layers, architecture = {}, config.get("model_type")
     if architecture in ARCHITECTURES:
-        decoder = Decoder.read(config_path, config, _NUMBERS)
+        decoder = Decoder.read(config_path, config, NUMBERS)
         excluded = (config.get("quantization_config") or {}).get("modules_to_not_convert") or []
         if not (isinstance(excluded, list) and all(isinstance(name, str) for name in excluded)):
             raise TritiumError(f"{config_path}: modules_to_not_convert is no list of names")

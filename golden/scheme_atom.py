@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from golden.errors import TritiumError
 from golden.quantise import EPSILON
-from golden.segmented import SegmentedMatrix
+from golden.segmented import SegmentedMatrix, Structure, segment_ends
 
 GROUP: Final = 128
 """Channels that share a scale, and outlier channels at most."""
@@ -27,16 +27,13 @@ def quantise_atom(
     become three planes of balanced ternary digits, worth 1, 3 and 9: one less than planes of bits. Atom's error
     compensation (GPTQ) is not part of it.
     """
-    inputs = weights.shape[1]
-    outliers = max(1, min(GROUP, inputs // 8))
-    if inputs <= outliers:
-        raise TritiumError(f"the layer has {inputs} input; atom needs one that is no outlier")
+    structure = atom_structure(weights.shape[1])
+    outliers, ends = structure.side, structure.ends
     importance = np.square(weights if calibration is None else calibration, dtype=np.float64).mean(axis=0)
     last = np.argsort(importance, kind="stable")[-outliers:]
-    order = np.concatenate([np.setdiff1d(np.arange(inputs), last), np.sort(last)])
+    order = np.concatenate([np.setdiff1d(np.arange(structure.inputs), last), np.sort(last)])
     arranged = weights.astype(np.float64)[:, order]
-    inner = inputs - outliers
-    ends = (*range(GROUP, inner, GROUP), inner)
+    inner = ends[-1]
     values = np.empty((len(weights), inner), np.int64)
     scales = np.empty((len(weights), len(ends)))
     for index, part in enumerate(np.split(arranged[:, :inner], ends[:-1], axis=1)):
@@ -54,6 +51,15 @@ def quantise_atom(
         side_scales=side_scales.astype(np.float32),
         order=order.astype(np.int32),
     )
+
+
+def atom_structure(inputs: int) -> Structure:
+    """What `quantise_atom` makes of so many inputs."""
+    outliers = max(1, min(GROUP, inputs // 8))
+    if inputs <= outliers:
+        raise TritiumError(f"the layer has {inputs} input; atom needs one that is no outlier")
+    ends = segment_ends(inputs - outliers, GROUP)
+    return Structure(len(_DIGITS), ends, "int4-groups", side=outliers, order=True)
 
 
 def balanced_ternary(values: NDArray[np.int64]) -> NDArray[np.int8]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.segmented import SegmentedMatrix
+from golden.segmented import SegmentedMatrix, Structure, segment_ends
 
 BLOCK: Final = 128
 """Columns that are quantised together."""
@@ -39,7 +39,7 @@ def quantise_billm(
     Offsets are the means of the small part; masks of {0, 1} with the differences to the others' means correct them.
     """
     outputs, inputs = weights.shape
-    ends = (*range(BLOCK, inputs, BLOCK), inputs)
+    ends = segment_ends(inputs, BLOCK)
     saliency = _saliency(weights.astype(np.float64), calibration)
     planes = np.zeros((PLANES, outputs, inputs), np.int8)
     scales = np.zeros((PLANES, outputs, len(ends)), np.float32)
@@ -50,6 +50,11 @@ def quantise_billm(
         _block(weights[:, start:end].astype(np.float64), saliency[start:end], *block)
         start = end
     return SegmentedMatrix(planes, scales, ends, offsets=offsets)
+
+
+def billm_structure(inputs: int) -> Structure:
+    """What `quantise_billm` makes of so many inputs."""
+    return Structure(PLANES, segment_ends(inputs, BLOCK), offsets=True)
 
 
 def binarise(values: Matrix, mask: NDArray[np.bool_]) -> tuple[Matrix, Matrix, NDArray[np.int8]]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from golden.errors import TritiumError
 from golden.quantise import EPSILON, check_finite, quantise_weights
-from golden.scheme_atom import quantise_atom
-from golden.scheme_billm import quantise_billm
-from golden.segmented import SegmentedMatrix
+from golden.scheme_atom import atom_structure, quantise_atom
+from golden.scheme_billm import billm_structure, quantise_billm
+from golden.segmented import SegmentedMatrix, Structure, segment_ends
 
 Floats = NDArray[np.floating[Any]]
 
@@ -85,6 +85,14 @@ def quantise_group(weights: Floats, group: int) -> SegmentedMatrix:
     return SegmentedMatrix(trits[None], scales[None], ends)
 
 
+def _whole(inputs: int, **parts: Any) -> Structure:
+    return Structure(1, (inputs,), **parts)
+
+
+def _grouped(inputs: int, group: int) -> Structure:
+    return Structure(1, segment_ends(inputs, group))
+
+
 class Scheme(NamedTuple):
     """A way to quantise."""
 
@@ -92,21 +100,26 @@ class Scheme(NamedTuple):
     """From finite weights, shape (outputs, inputs)."""
     paper: str
     """arXiv number."""
+    structure: Callable[[int], Structure] = _whole
+    """What it makes of so many inputs."""
+    one_scale: bool = False
+    """Whether the whole matrix has a single scale."""
     calibrated: bool = False
     """Whether it takes inputs of the layer, as the argument ``calibration``."""
 
 
 SCHEMES: Final = {
-    "b1.58": Scheme(quantise_b158, "2402.17764"),
-    "bitnet": Scheme(quantise_bitnet, "2310.11453"),
+    "b1.58": Scheme(quantise_b158, "2402.17764", one_scale=True),
+    "bitnet": Scheme(quantise_bitnet, "2310.11453", one_scale=True),
     "bwn": Scheme(quantise_bwn, "1603.05279"),
-    "xnor": Scheme(partial(quantise_bwn, activations="sign"), "1603.05279"),
-    "onebit": Scheme(quantise_onebit, "2402.11295"),
-    "billm": Scheme(quantise_billm, "2402.04291", calibrated=True),
-    "group64": Scheme(partial(quantise_group, group=64), "2402.17764"),
-    "group128": Scheme(partial(quantise_group, group=128), "2402.17764"),
-    "group256": Scheme(partial(quantise_group, group=256), "2402.17764"),
-    "atom": Scheme(quantise_atom, "2310.19102", calibrated=True),
+    "xnor": Scheme(partial(quantise_bwn, activations="sign"), "1603.05279", partial(_whole, activations="sign")),
+    "onebit": Scheme(quantise_onebit, "2402.11295", partial(_whole, input_scales=True)),
+    "billm": Scheme(quantise_billm, "2402.04291", billm_structure, calibrated=True),
+    **{
+        f"group{group}": Scheme(partial(quantise_group, group=group), "2402.17764", partial(_grouped, group=group))
+        for group in (64, 128, 256)
+    },
+    "atom": Scheme(quantise_atom, "2310.19102", atom_structure, calibrated=True),
 }
 """By name."""
 
@@ -145,11 +158,6 @@ def quantise(name: str, weights: Floats, calibration: Floats | None = None) -> S
         raise TritiumError(f"calibration has shape {calibration.shape}; it must be (n, {weights.shape[1]})")
     check_finite(calibration, "calibration inputs")
     return scheme.quantise(weights, calibration=calibration)
-
-
-def segment_ends(inputs: int, length: int) -> tuple[int, ...]:
-    """The ends of segments of a length; the last may be shorter."""
-    return (*range(length, inputs, length), inputs)
 
 
 def _one_plane(trits: NDArray[Any], scales: NDArray[np.float64], activations: str = "int8") -> SegmentedMatrix:

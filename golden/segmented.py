@@ -10,7 +10,7 @@ where ``a`` is what a unit of a group's activations is worth. A binary plane is 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,30 @@ from numpy.typing import NDArray
 from golden.activations import RULES, activations_float, ranges
 from golden.errors import TritiumError
 from golden.trits import check_trits
+
+
+def segment_ends(inputs: int, length: int) -> tuple[int, ...]:
+    """The ends of segments of a length; the last may be shorter."""
+    return (*range(length, inputs, length), inputs)
+
+
+class Structure(NamedTuple):
+    """What a scheme makes of any matrix with a number of inputs, before it is made."""
+
+    planes: int
+    ends: tuple[int, ...]
+    """Of the segments."""
+    activations: str = RULES[0]
+    offsets: bool = False
+    side: int = 0
+    """Inputs of the side path."""
+    order: bool = False
+    input_scales: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """All of them."""
+        return self.ends[-1] + self.side
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +122,13 @@ class SegmentedMatrix:
             raise TritiumError(f"order is no permutation of 0 to {self.inputs - 1}")
         if self.input_scales is not None and not self.input_scales.any():
             raise TritiumError("all input scales are 0")
+
+    @property
+    def structure(self) -> Structure:
+        """All of it but the outputs and the values."""
+        side = self.inputs - self.ends[-1]
+        flags = (self.offsets is not None, side, self.order is not None, self.input_scales is not None)
+        return Structure(len(self.planes), self.ends, self.activations, *flags)
 
     @property
     def outputs(self) -> int:

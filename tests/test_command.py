@@ -14,7 +14,7 @@ from golden.network import Layer, Network
 from tritium import app, main
 
 BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
-COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", *BENCHES)
+COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", *BENCHES)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,19 @@ def test_imported_layers_can_be_inspected_and_planned(tmp_path: Path) -> None:
     assert json.loads(Path(file).read_text())["cycles_array"] == 3 * 3 + 1 * 2
 
 
+def test_estimates_are_printed_and_written_beside_the_paper_s_figures(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    result = invoke("estimate", "bitnet-700m", "--device", "ecp5-25f", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    figures = json.loads(file.read_text())
+    assert [scheme["scheme"] for scheme in figures["schemes"]][:2] == ["fp16", "b1.58"]
+    assert figures["published"][0]["published"] == 2.08
+    assert (figures["device"], figures["mhz"]) == ("ecp5-25f", 100)
+    assert invoke("estimate", "bitnet-7b", "--fold", "8x8x2", "--mhz", "50", "--json", str(file)).exit_code == 0
+    figures = json.loads(file.read_text())
+    assert (figures["published"], figures["fold"], figures["mhz"]) == ([], "8x8x2", 50)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -129,6 +142,9 @@ def test_imported_layers_can_be_inspected_and_planned(tmp_path: Path) -> None:
         (("import", "MODEL", "-o", "OUT", "--layers", "x*"), "no layer of .* matches"),
         (("import", "MODEL", "-o", "OUT", "--name", "a b"), "the network's name is 'a b'"),
         (("import", "MODEL", "-o", "OUT", "--scale", "add"), "the scale is to 'add'"),
+        (("estimate", "bitnet-4b"), "there is no model 'bitnet-4b'"),
+        (("estimate", "bitnet-3b", "--device", "ice41"), "device 'ice41' is not known"),
+        (("estimate", "bitnet-3b", "--fold", "8x8"), "ROWSxCOLUMNSxLANES"),
         (("inspect", "nothing"), "cannot read nothing: No such file"),
     ],
 )

@@ -192,6 +192,9 @@ def test_small_and_odd_shapes(name, shape, dtype):
     matrix = quantise(name, weights)
     assert isinstance(matrix, SegmentedMatrix)
     assert matrix.weights().shape == shape
+    assert matrix.structure == SCHEMES[name].structure(shape[1])
+    if SCHEMES[name].one_scale:
+        assert len(np.unique(matrix.scales)) == 1
     assert np.isfinite(matrix.evaluate(np.ones((1, shape[1])))).all()
 
 
