@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritiumError
-from golden.files import replacing
 from golden.formats import PACKINGS
+from golden.safetensors_writer import TensorSpec, canonical, write_tensors
 from golden.trits import check_trits, pack, unpack
 
 FORMAT: Final = "tritium-layers"
@@ -139,32 +139,19 @@ def write_layers(path: Path, specs: list[LayerSpec], layers: Iterable[TernaryLay
     """
     listed = json.dumps([[spec.name, spec.inputs] for spec in specs], separators=(",", ":"))
     metadata = metadata | {"format": FORMAT, "version": VERSION, "layers": listed}
-    places: dict[str, int] = {}
-    header: dict[str, Any] = {"__metadata__": metadata | {"crc32": "0" * 8}}
-    end = 0
-    # The wider type goes first, so that all are aligned.
-    for code, dtype in (("F32", "<f4"), ("U8", "u1")):
-        for spec in specs:
-            for part, shape in spec.shapes.items():
-                if _DTYPES[part] == dtype:
-                    places[f"{spec.name}.{part}"] = start = end
-                    end += int(np.prod(shape)) * np.dtype(dtype).itemsize
-                    header[f"{spec.name}.{part}"] = {"dtype": code, "shape": shape, "data_offsets": [start, end]}
-    data = 8 + -(-len(_json(header)) // 8) * 8
-    crc = zlib.crc32(_json(metadata))
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    tensors = [
+        TensorSpec(f"{spec.name}.{part}", _DTYPES[part], shape) for spec in specs for part, shape in spec.shapes.items()
+    ]
+
+    def contents() -> Iterator[tuple[str, Iterable[bytes]]]:
         for spec, layer in zip(specs, layers, strict=True):
             if layer.spec != spec:
                 raise TritiumError(f"{spec.name} is read as {layer.spec} where {spec} was expected")
-            stored = {"trits": _packed(layer.trits)} | {part: [v.tobytes()] for part, v in layer.vectors.items()}
-            for part, contents in stored.items():
-                file.seek(data + places[f"{spec.name}.{part}"])
-                for content in contents:
-                    file.write(content)
-                    crc = zlib.crc32(content, crc)
-        header["__metadata__"]["crc32"] = f"{crc:08x}"
-        file.seek(0)
-        file.write((data - 8).to_bytes(8, "little") + _json(header).ljust(data - 8))
+            yield f"{spec.name}.trits", packed(layer.trits)
+            for part, vector in layer.vectors.items():
+                yield f"{spec.name}.{part}", [vector.tobytes()]
+
+    write_tensors(path, tensors, metadata, contents())
 
 
 def read_specs(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> list[LayerSpec]:
@@ -207,7 +194,7 @@ def read_layer(spec: LayerSpec, read: Callable[[str], NDArray[Any]]) -> TernaryL
 
 def check_layers(specs: list[LayerSpec], metadata: Mapping[str, str], read: Callable[[str], NDArray[Any]]) -> None:
     """Raise if the CRC-32 is not that of the metadata and the tensors, which are read one at a time."""
-    crc = zlib.crc32(_json({key: value for key, value in metadata.items() if key != "crc32"}))
+    crc = zlib.crc32(canonical({key: value for key, value in metadata.items() if key != "crc32"}))
     for spec in specs:
         for part in spec.shapes:
             crc = zlib.crc32(read(f"{spec.name}.{part}").tobytes(), crc)
@@ -215,12 +202,8 @@ def check_layers(specs: list[LayerSpec], metadata: Mapping[str, str], read: Call
         raise TritiumError(f"the CRC-32 is {crc:08x} where the metadata say {metadata['crc32']}; the file is damaged")
 
 
-def _packed(trits: NDArray[np.int8]) -> Iterator[bytes]:
-    """The trits as they are stored; a few rows at a time stay in the processor's cache."""
+def packed(trits: NDArray[np.int8]) -> Iterator[bytes]:
+    """Rows of trits as they are stored; a few at a time stay in the processor's cache."""
     rows = max(1, (1 << 19) // trits.shape[1])
     for start in range(0, len(trits), rows):
         yield pack(trits[start : start + rows], _PACKING).tobytes()
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

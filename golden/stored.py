@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from golden.errors import TritiumError
 
-DTYPES = {"U8": "u1", "I8": "i1", "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
+DTYPES = {"U8": "u1", "I8": "i1", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "F32": "<f4", "F64": "<f8"}
 """Types that `StoredTensor.array` reads, and what numpy calls them; BF16 has no name there and is read as its bits."""
 
 
