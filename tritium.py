@@ -28,7 +28,7 @@ from gen.fit import fit
 from gen.import_command import import_weights, inspect_file
 from gen.output import write_output
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
-from gen.scheme_command import estimate
+from gen.scheme_command import estimate, quantise
 from gen.tables import figures_table, files_table, layers_table, plan_table
 from gen.training_data import RECIPES, recipe_named
 from golden.errors import TritiumError
@@ -57,6 +57,8 @@ app = typer.Typer(
       tritium boards                          the boards, and what fits them
       tritium build icebreaker mnist-small    a bitstream
       tritium import FOLDER -o FILE           weights that other programs made
+      tritium quantise SCHEME FILE -o FILE    float weights by a published scheme
+      tritium estimate bitnet-3b              a language model's bytes, cycles and energy
     """,
 )
 app.add_typer(bench, name="bench")
@@ -202,6 +204,7 @@ app.command()(build)
 app.command()(flash)
 app.command("infer")(infer_images)
 app.command()(estimate)
+app.command()(quantise)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from golden.network import Layer, Network
 from tritium import app, main
 
 BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
-COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", *BENCHES)
+COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", *BENCHES)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,23 @@ def test_estimates_are_printed_and_written_beside_the_paper_s_figures(tmp_path: 
     assert (figures["published"], figures["fold"], figures["mhz"]) == ([], "8x8x2", 50)
 
 
+def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
+    random = np.random.default_rng(10)
+    tensors = {f"fc.{index}.weight": random.normal(size=shape) for index, shape in enumerate(((9, 784), (10, 9)))}
+    save_file(tensors, tmp_path / "mlp.safetensors")
+    source, output, file = (str(tmp_path / name) for name in ("mlp.safetensors", "out.safetensors", "figures.json"))
+    result = invoke("quantise", "billm", source, "-o", output, "--images", "20", "--json", file)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(Path(file).read_text())
+    assert [(layer["name"], layer["planes"], layer["segments"]) for layer in figures["layers"]] == [
+        ("fc.0", 6, 7),
+        ("fc.1", 6, 1),
+    ]
+    assert figures["accuracy"]["images"] == 20
+    assert invoke("quantise", "bwn", source, "-o", output, "--layers", "fc.1", "--json", file).exit_code == 0
+    assert [layer["name"] for layer in json.loads(Path(file).read_text())["layers"]] == ["fc.1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -142,6 +159,11 @@ def test_estimates_are_printed_and_written_beside_the_paper_s_figures(tmp_path: 
         (("import", "MODEL", "-o", "OUT", "--layers", "x*"), "no layer of .* matches"),
         (("import", "MODEL", "-o", "OUT", "--name", "a b"), "the network's name is 'a b'"),
         (("import", "MODEL", "-o", "OUT", "--scale", "add"), "the scale is to 'add'"),
+        (("quantise", "int3", "MODEL", "-o", "OUT"), "scheme 'int3' is not known; the schemes are b1.58"),
+        (("quantise", "bwn", "nothing", "-o", "OUT"), "cannot read nothing: No such file"),
+        (("quantise", "bwn", "MODEL", "-o", "OUT"), "layers.0.weight has type I8; floats are F16, BF16, F32, F64"),
+        (("quantise", "bwn", "MODEL", "-o", "OUT", "--layers", "x"), "no layer of .* matches x"),
+        (("quantise", "bwn", "MODEL", "-o", "OUT", "--images", "20000"), "20000 images are asked for"),
         (("estimate", "bitnet-4b"), "there is no model 'bitnet-4b'"),
         (("estimate", "bitnet-3b", "--device", "ice41"), "device 'ice41' is not known"),
         (("estimate", "bitnet-3b", "--fold", "8x8"), "ROWSxCOLUMNSxLANES"),
