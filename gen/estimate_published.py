@@ -37,6 +37,10 @@ def compare_published(model: ModelShape, estimates: list[Estimate]) -> list[Comp
         note = f"a GPU there (FP16: {stated.float_milliseconds} ms), this engine and its memory here"
         row = ("time of a token, b1.58", stated.ternary_milliseconds, ternary.token_milliseconds, "ms", note)
         found.append(Comparison(*row))
+    if stated.latency_ratio is not None and ternary.token_milliseconds:
+        note = "ours is for external memory that bounds both; a GPU's time has other parts"
+        ratio = estimates[0].memory_milliseconds / ternary.token_milliseconds
+        found.append(Comparison("time of a token, FP16 over b1.58", stated.latency_ratio, ratio, "x", note))
     return found + _energy(model)
 
 

@@ -142,7 +142,10 @@ def test_published_figures_stand_beside_ours(name):
         return
     energy = found["energy of products, 7 nm"]
     assert energy.ours == pytest.approx(energy.published, abs=0.05)
+    times = found["time of a token, FP16 over b1.58"]
+    assert times.ours == pytest.approx(8)  # 16 bits over 2
     if name == "bitnet-70b":
+        assert times.published == 4.1
         assert found["memory, FP16 over b1.58"].published == 7.16
         assert "memory, FP16" not in found
         return
