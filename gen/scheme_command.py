@@ -38,7 +38,7 @@ def quantise(
     """
     scheme_named(scheme)
     opened = open_source(source)
-    names = opened.select(layers) if layers or opened.layers else opened.matrices()
+    names = opened.select(layers or ()) if layers or opened.layers else opened.matrices()
     if not names:
         raise TritiumError(f"{source} holds no matrix whose name ends in {opened.weight}")
     if images:

@@ -67,11 +67,11 @@ def test_layers_in_a_row_in_floats_and_integers(weights):
     for index, matrix in enumerate(matrices):
         values = matrix.evaluate(values if index == 0 else np.maximum(values, 0))
     np.testing.assert_array_equal(floats, values)
-    for form in (forward_float, forward_integer):
-        with pytest.raises(TritiumError, match="layer 0 gives 9 values where layer 1 takes 12"):
-            form([matrices[1], matrices[1]], batch)
-        with pytest.raises(TritiumError, match="the network has no layers"):
-            form([], batch)
+    for chain, message in (([matrices[1]] * 2, "layer 0 gives 9 values where layer 1 takes 12"), ([], "has no layers")):
+        with pytest.raises(TritiumError, match=message):
+            forward_integer(chain, batch)
+        with pytest.raises(TritiumError, match=message):
+            forward_float(chain, batch.astype(float))
 
 
 @pytest.mark.parametrize(
