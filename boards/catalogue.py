@@ -11,12 +11,7 @@ from amaranth_boards.icesugar import ICESugarPlatform
 from amaranth_boards.icesugar_pro import ICESugarProPlatform
 from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform, OrangeCrabR0_2_85FPlatform
 from amaranth_boards.resources import UARTResource
-from amaranth_boards.ulx3s import (
-    ULX3S_12F_Platform,
-    ULX3S_25F_Platform,
-    ULX3S_45F_Platform,
-    ULX3S_85F_Platform,
-)
+from amaranth_boards.ulx3s import ULX3S_12F_Platform, ULX3S_25F_Platform, ULX3S_45F_Platform, ULX3S_85F_Platform
 from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
 from gen.devices import Device, device_named

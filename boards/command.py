@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from boards.build import STEPS, BoardBuild, board_figures, build_board, misfits, plan_for, write_build
+from boards.build import STEPS, BoardBuild, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
 from boards.infer import NETLIST, SIMULATED, infer
+from boards.planning import board_figures, misfits, plan_for
 from gen.command import JsonOption, Model, PackingOption, console, progress_bar, write_json
 from gen.plan import Fold, Plan
 from gen.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network

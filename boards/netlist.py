@@ -4,8 +4,8 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from boards.build import board_verilog
 from boards.catalogue import Board
+from boards.planning import board_verilog
 from gen.plan import MODULE, Plan
 from gen.tools import Tools, find_tools
 from golden.errors import TritiumError

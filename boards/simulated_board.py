@@ -1,8 +1,8 @@
 """A board in Verilator, at the pins of its FPGA; its PLL is replaced by a model."""
 
-from boards.build import board_verilog
 from boards.catalogue import Board
 from boards.device import Device
+from boards.planning import board_verilog
 from boards.top import RESET_SECONDS
 from gen.hosted import identify
 from gen.plan import Plan

@@ -8,8 +8,9 @@ from link_plans import link_plan
 from typer.testing import CliRunner
 
 from boards import build
-from boards.build import STEPS, BoardBuild, board_verilog, build_board, plan_for
+from boards.build import STEPS, BoardBuild, build_board
 from boards.catalogue import board_named
+from boards.planning import board_verilog, plan_for
 from gen.plan import Fold, Plan
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
@@ -46,6 +47,7 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
     image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
     assert image.to_bytes() == small_plan(name).image.to_bytes()
 
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == made
     calls: list[int] = []
     again = build_board(board, small_plan(name), progress=calls.append)
     assert calls == [1] * STEPS

@@ -1,7 +1,7 @@
 import pytest
 
-from boards.build import misfits, plan_for
 from boards.catalogue import BOARDS, board_named
+from boards.planning import misfits, plan_for
 from gen.plan import Fold
 from gen.presets import load_network
 from golden.errors import TritiumError
