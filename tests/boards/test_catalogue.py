@@ -1,10 +1,15 @@
+import json
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from boards.catalogue import BOARDS, board_named
 from boards.planning import misfits, plan_for
 from gen.plan import Fold
 from gen.presets import load_network
 from golden.errors import TritiumError
+from tritium import app
 
 PINS = {
     "icebreaker": ("35", "6", "9"),
@@ -63,3 +68,17 @@ def test_models_fit_where_the_memories_allow() -> None:
 def test_an_unknown_board_is_named() -> None:
     with pytest.raises(TritiumError, match="board 'icebraker' is not known; the boards are icebreaker, "):
         board_named("icebraker")
+
+
+def test_the_command_lists_every_board_and_what_fits(tmp_path: Path) -> None:
+    file = tmp_path / "boards.json"
+    result = CliRunner().invoke(app, ["boards", "--json", str(file)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())
+    assert list(found) == list(BOARDS)
+    assert found["upduino-v3"]["link"] == "header pins 9 (from the host) and 6 (to the host)"
+    assert (found["upduino-v3"]["spram"], found["ulx3s-85f"]["spram"]) == (True, False)
+    assert found["ulx3s-12f"]["models"] == {
+        "mnist": {"fits": False, "lacks": ["36 block RAMs of 32"]},
+        "mnist-small": {"fits": True, "lacks": []},
+    }
