@@ -12,6 +12,8 @@ _DECODER = {"2b": 0, "3t5b": 5, "5t8b": 18}
 """LUT4 of one group's decoder."""
 _CONTROL = 600
 """LUT4 of sequencer, addresses, streams and small memories."""
+_IN_FLIGHT = 250
+"""LUT4 of what each vector in flight has of its own."""
 _SMALL = 1024
 """Bits up to which a memory becomes logic."""
 
@@ -65,7 +67,7 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
         array=_array(config, family),
         decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
         quantiser=quantiser,
-        rest=rows * width + _CONTROL,
+        rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors,
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories if words * bits > _SMALL),
     )
 

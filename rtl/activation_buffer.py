@@ -124,7 +124,7 @@ class ActivationBuffer(wiring.Component):
         group = Signal(indices(groups))
         full = Signal()
         m.d.comb += [
-            write.addr.eq(bases[self.into] + self.available[self.into]),
+            write.addr.eq(Array(base + self.available[region] for region, base in enumerate(bases))[self.into]),
             full.eq(self.i.valid & ((group == groups - 1) | self.i.payload.last)),
         ]
         for index in range(groups):

@@ -15,7 +15,7 @@ from rtl.drain import Drain
 from rtl.intake import Intake
 from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
-from rtl.pipeline import delayed
+from rtl.pipeline import delayed, registered
 from rtl.quantizer import Quantizer
 from rtl.sequencer import Sequencer
 from rtl.spram_memory import SpramMemory
@@ -101,7 +101,6 @@ class Engine(wiring.Component):
         m.submodules.results = results = SyncFIFOBuffered(
             width=self.o.payload.shape().size, depth=config.vectors * config.result_words + 1
         )
-        self._memories(m, sequencer, drain, decoder)
 
         # Vectors into the quantiser: the network's inputs, and each layer's results; from there into the buffer.
         wiring.connect(m, wiring.flipped(self.i), intake.i)
@@ -146,10 +145,12 @@ class Engine(wiring.Component):
         # Tiles: the drain hears of one a cycle before its sums are there.
         ahead = self.LATENCY_MEMORY + config.array_latency - 1
         tile = Cat(sequencer.issue & sequencer.last, sequencer.tile)
+        coming = delayed(m, tile, ahead - 1, "tile")
         m.d.comb += [
-            Cat(drain.start, drain.tile).eq(delayed(m, tile, ahead, "tile")),
+            Cat(drain.start, drain.tile).eq(registered(m, coming, "tile_at_drain")),
             drain.sums.eq(array.sums),
         ]
+        self._memories(m, sequencer, drain, decoder, coming)
 
         # Results: the queue has room for all vectors whose last layer may have started.
         m.d.comb += [
@@ -162,14 +163,18 @@ class Engine(wiring.Component):
         ]
         return m
 
-    def _memories(self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder) -> None:
-        """The memories, their addresses, and the load port."""
+    def _memories(self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder, coming: Value) -> None:
+        """The memories, their addresses, and the load port; `coming` is what the drain will hear a cycle later."""
         # Each vector in flight goes through the corrections at its own pace.
         shape = indices(self.config.correction_words)
         corrections = Array(Signal(shape, name=f"correction_{vector}") for vector in range(self.config.vectors))
-        correction = corrections[drain.source]
+        correction = Signal(shape)
+        following = Mux(drain.rewind, 0, correction + 1)
         with m.If(drain.next_correction):
-            m.d.sync += correction.eq(Mux(drain.rewind, 0, correction + 1))
+            m.d.sync += [correction.eq(following), corrections[drain.source].eq(following)]
+        starts, tile = coming[0], drain.tile.shape()(coming[1:])
+        with m.If(starts & (tile.vector != drain.source)):
+            m.d.sync += correction.eq(corrections[tile.vector])
         m.d.comb += [
             self.memories["program"].address.eq(sequencer.layer),
             self.memories["corrections"].address.eq(correction),

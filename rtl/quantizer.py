@@ -125,23 +125,20 @@ class Quantizer(wiring.Component):
         busy, remaining = Signal(), Signal(range(max(depths) + 1))
         following = Signal(range(sum(depths) + 1))
 
-        accept, channel, target = Signal(), self.i.payload.channel, Signal(write.addr.shape())
-        m.d.comb += [
-            target.eq(bases[channel] + entered[channel]),
-            # A word may take the place of one that has left.
-            self.i.ready.eq(
-                ~closing[channel]
-                & (entered[channel] != Array(depths)[channel])
-                & (~busy | (leaving != channel) | (target < following))
-            ),
-            accept.eq(self.i.valid & self.i.ready),
-        ]
+        accept, channel = Signal(), self.i.payload.channel
+        places = Array(bases[index] + entered[index] for index in range(len(depths)))
+        # A word may take the place of one that has left. All channels are looked at before one is chosen.
+        open_ = Array(
+            ~closing[index] & (entered[index] != depth) & (~busy | (leaving != index) | (places[index] < following))
+            for index, depth in enumerate(depths)
+        )
+        m.d.comb += [self.i.ready.eq(open_[channel]), accept.eq(self.i.valid & self.i.ready)]
         collected, last, entering = Signal(word, reset_less=True), Signal(), Signal.like(leaving)
         for lane in range(lanes):
             value = self.i.payload.data[lane]
             m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
             m.d.sync += collected.signs[lane].eq(value[-1])
-        m.d.sync += [write.en.eq(accept), write.addr.eq(target)]
+        m.d.sync += [write.en.eq(accept), write.addr.eq(places[channel])]
         m.d.sync += [last.eq(accept & self.i.payload.last), entering.eq(channel)]
         m.d.comb += write.data.eq(collected)
 

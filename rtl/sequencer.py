@@ -178,10 +178,11 @@ class Sequencer(wiring.Component):
         with m.If(finish):
             m.d.sync += [active.eq(0), tile.eq(0)]
         # Whether `chunk` is among those available, known a cycle ahead.
+        available = Array(self.available[region] for region in range(2 * self.vectors))[self.region]
         with m.If(start | self.filled.bit_select(self.region, 1)):
             m.d.sync += readable.eq(1)
         with m.Elif(self.issue & ~self.last):
-            m.d.sync += readable.eq(self.available[self.region] > self.chunk + 1)
+            m.d.sync += readable.eq(available > self.chunk + 1)
 
         # By vector: its next layer, the number of that, whether it is the first, is known, and its first weights.
         each = range(self.vectors)

@@ -46,7 +46,7 @@ def test_plan_prints_and_writes_its_figures(checkpoint: str, tmp_path: Path) -> 
     figures = json.loads(file.read_text())
     assert figures["fold"] == "4x8x2"
     assert figures["cycles_array"] == 3 * 98 + 3 * 2
-    assert f"{figures['cycles_period']:,} cycles" in result.output
+    assert f"{figures['cycles_period']:,.10g} in steady state" in result.output
 
 
 def test_plan_chooses_a_faster_fold_for_a_larger_device(checkpoint: str, tmp_path: Path) -> None:

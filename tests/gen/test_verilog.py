@@ -69,11 +69,12 @@ def test_the_header_lists_the_parameters(verilog: str) -> None:
         "network": "small",
         "array": "portable, 2 rows x 4 columns",
         "lanes": "2",
+        "vectors in flight": "2",
         "packing": "3t5b",
         "input": "2 x uint8 a word, up to 7 values",
         "output": "2 x int11 a word, up to 3 values",
         "memories": "program 2 x 64 bits, corrections 5 x 22 bits, weights 10 x 15 bits",
-        "cycles": f"{plan().cycles.latency} latency, {plan().cycles.period} period",
+        "cycles": f"{plan().cycles.latency} for a vector alone, {plan().cycles.period:.10g} a vector in steady state",
     }
 
 
