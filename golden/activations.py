@@ -11,29 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritiumError
+from golden.formats import ACTIVATION_MAX, FACTOR_BITS, INT4, INT4_CLIP, RULES
 from golden.quantise import EPSILON, check_finite, quantise_activations, quantise_activations_float
 
-RULES: Final = ("int8", "sign", "int4-groups")
-"""``int8``: A8max over the whole vector. ``sign``: +1 or -1 (+1 for 0), worth the mean magnitude (XNOR-Net,
-1603.05279). ``int4-groups``: -8 to 7 in each group but the last, A8max in the last (Atom, 2310.19102)."""
-
-LARGEST: Final = {"int8": 127, "sign": 1, "int4-groups": 127}
-"""The largest magnitude that a rule gives."""
-
-FACTOR_MAX: Final = (1 << 15) - 1
-"""In the integer form of ``int4-groups``, the factor of the group that has the largest unit."""
-
-_CLIP: Final = (9, 10)
-"""Atom clips activations to 0.9 of a group's largest magnitude; a fraction, so that integers stay integers."""
+_CLIP: Final = INT4_CLIP[0] / INT4_CLIP[1]
 
 
 class Activations(NamedTuple):
-    """A batch as small integers; each is worth ``value · factor of its group · unit``."""
+    """A batch as small integers; each is worth ``value · factor of its group · unit``.
+
+    In the integer form of ``int4-groups`` it is worth a constant more, which is for the scales: see `group_units`.
+    """
 
     values: NDArray[np.int8]
     """Shape (n, inputs)."""
     factors: NDArray[Any]
-    """Shape (n, groups): reals, with a unit of 1; or integers from 0 to `FACTOR_MAX`."""
+    """Shape (n, groups): reals, with a unit of 1; or integers from 0 to 2**FACTOR_BITS - 1."""
     unit: NDArray[np.float64]
     """Shape (n, 1)."""
 
@@ -66,23 +59,24 @@ def activations_float(values: NDArray[np.floating[Any]], rule: str, ends: Sequen
     if rule == "sign":
         return _uniform(_signs(values), np.abs(values).mean(axis=1, keepdims=True, dtype=np.float64), ends)
     *groups, outliers = np.split(values, list(ends[:-1]), axis=1)
-    limits = [np.maximum(np.abs(group).max(axis=1, keepdims=True) * (_CLIP[0] / _CLIP[1]), EPSILON) for group in groups]
+    limits = [np.maximum(np.abs(group).max(axis=1, keepdims=True) * _CLIP, EPSILON) for group in groups]
     quantised, scale = quantise_activations_float(outliers)
-    small = [np.rint(group / (limit / 7)).clip(-8, 7) for group, limit in zip(groups, limits, strict=True)]
-    factors = np.hstack([limit.astype(np.float64) / 7 for limit in limits] + [1 / scale])
+    small = [np.rint(group / (limit / INT4[1])).clip(*INT4) for group, limit in zip(groups, limits, strict=True)]
+    factors = np.hstack([limit.astype(np.float64) / INT4[1] for limit in limits] + [1 / scale])
     return Activations(np.hstack([*small, quantised]).astype(np.int8), factors, np.ones((len(values), 1)))
 
 
 def activations_integer(values: NDArray[np.integer[Any]], rule: str, ends: Sequence[int]) -> Activations:
     """The same over integers, exact: every quotient is rational and rounds to nearest, ties to even; zeros give zeros.
 
-    The factors of ``int4-groups`` are the groups' units, ``RNE(FACTOR_MAX · unit / largest unit)``, where a group of
-    zeros counts as having a largest magnitude of 1; those of the other rules are 1.
+    With ``int4-groups``, a group's factor is ``floor(m / 2**e)``: m is its largest magnitude, 1 for a group of zeros,
+    and e is such that the factor of the group with the largest one has `FACTOR_BITS` bits; 2**e is the unit. The
+    factors of the other rules are 1.
 
     Parameters
     ----------
     values
-        Integers with magnitude below 2**40, below 2**36 for ``int4-groups``; shape (n, inputs).
+        Integers with magnitude below 2**55, below 2**40 for ``sign``; shape (n, inputs).
     rule, ends
         As for `activations_float`.
 
@@ -94,23 +88,40 @@ def activations_integer(values: NDArray[np.integer[Any]], rule: str, ends: Seque
     whole = np.ones((len(values), len(ends)), np.int64)
     if rule == "int8":
         quantised, maximum = quantise_activations(values)
-        return Activations(quantised, whole, maximum / 127)
+        return Activations(quantised, whole, maximum / ACTIVATION_MAX)
     if rule == "sign":
         return Activations(_signs(values), whole, np.abs(values).sum(axis=1, keepdims=True) / values.shape[1])
     *groups, outliers = np.split(values, list(ends[:-1]), axis=1)
-    numerator, denominator = _CLIP
     maxima = [np.maximum(np.abs(group).max(axis=1, keepdims=True), 1) for group in groups]
     small = [
-        divide(7 * denominator * group, numerator * maximum).clip(-8, 7)
+        divide(INT4[1] * INT4_CLIP[1] * group, INT4_CLIP[0] * maximum).clip(*INT4)
         for group, maximum in zip(groups, maxima, strict=True)
     ]
     quantised, maximum = quantise_activations(outliers)
-    # Units over a common denominator: a group's is 9·maximum / (10·7), the outliers' maximum / 127.
-    units = np.hstack([numerator * 127 * maximum for maximum in maxima] + [denominator * 7 * maximum])
-    largest = units.max(axis=1, keepdims=True)
-    factors = divide(FACTOR_MAX * units, largest)
-    unit = largest / (denominator * 7 * 127 * FACTOR_MAX)
+    largest = np.hstack([*maxima, maximum])
+    exponent = _bits(largest.max(axis=1, keepdims=True)) - FACTOR_BITS
+    factors = largest >> np.maximum(exponent, 0) << np.maximum(-exponent, 0)
+    unit = np.ldexp(np.ones(exponent.shape), exponent)
     return Activations(np.hstack([*small, quantised]).astype(np.int8), factors, unit)
+
+
+def group_units(rule: str, groups: int) -> NDArray[np.float64]:
+    """By group, what `activations_integer` leaves to the scales: a value is worth ``value · factor · unit`` times this.
+
+    With ``int4-groups``, a unit of int4 is 9/70 of the largest magnitude, and one of int8, in the last group, 1/127.
+    """
+    check_rule(rule)
+    if rule != "int4-groups":
+        return np.ones(groups)
+    return np.array([INT4_CLIP[0] / (INT4_CLIP[1] * INT4[1])] * (groups - 1) + [1 / ACTIVATION_MAX])
+
+
+def group_limits(rule: str, groups: int) -> NDArray[np.int64]:
+    """By group, the largest magnitude of ``value · factor`` that `activations_integer` gives."""
+    check_rule(rule)
+    if rule != "int4-groups":
+        return np.full(groups, ACTIVATION_MAX if rule == "int8" else 1)
+    return np.array([-INT4[0]] * (groups - 1) + [ACTIVATION_MAX]) * ((1 << FACTOR_BITS) - 1)
 
 
 def divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -130,3 +141,8 @@ def _uniform(quantised: NDArray[np.int8], factor: NDArray[np.float64], ends: Seq
 
 def _signs(values: NDArray[Any]) -> NDArray[np.int8]:
     return np.where(values < 0, -1, 1).astype(np.int8)
+
+
+def _bits(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The lengths of integers from 1 on, in bits."""
+    return np.count_nonzero(values[..., None] >> np.arange(63), axis=-1)

@@ -26,6 +26,20 @@ from typing import Final, NamedTuple
 ACTIVATION_MAX: Final = 127
 """Largest magnitude of a quantised activation; -128 never occurs, so negation stays inside eight bits."""
 
+RULES: Final = ("int8", "sign", "int4-groups")
+"""How activations are quantised, see `golden.activations`. ``int8``: A8max over the whole vector. ``sign``: +1 or -1
+(+1 for 0), worth the mean magnitude (XNOR-Net, 1603.05279). ``int4-groups``: `INT4` in each group but the last, A8max
+in the last (Atom, 2310.19102)."""
+
+INT4: Final = (-8, 7)
+"""Smallest and largest activation of four bits."""
+
+INT4_CLIP: Final = (9, 10)
+"""Atom clips a group's activations to 0.9 of its largest magnitude; a fraction, so that integers stay integers."""
+
+FACTOR_BITS: Final = 15
+"""Bits of a group's factor; the largest group's has all of them."""
+
 TRIT_CODES: Final = {0: 0b00, +1: 0b01, -1: 0b11}
 """Trit to two-bit code."""
 

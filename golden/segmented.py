@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.activations import RULES, activations_float, ranges
+from golden.activations import activations_float, ranges
 from golden.errors import TritiumError
+from golden.formats import RULES
 from golden.trits import check_trits
 
 
@@ -57,7 +58,7 @@ class SegmentedMatrix:
     ends
         Of each segment, the index behind its last input; rising, the last is K.
     activations
-        How the input is quantised, one of `golden.activations.RULES`. Each segment is a group, and the side path is
+        How the input is quantised, one of `golden.formats.RULES`. Each segment is a group, and the side path is
         one more; ``int4-groups`` needs it, and goes without input scales.
     offsets
         μ: float32, shape (outputs, segments).

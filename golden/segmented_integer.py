@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.activations import FACTOR_MAX, LARGEST, activations_integer, ranges
+from golden.activations import activations_integer, group_limits, group_units, ranges
 from golden.errors import TritiumError
 from golden.segmented import SegmentedMatrix
 
@@ -42,7 +42,7 @@ class Mantissas(NamedTuple):
     unit: float
 
     @classmethod
-    def of(cls, arrays: list[NDArray[np.float32]]) -> "Mantissas":
+    def of(cls, arrays: list[NDArray[np.floating[Any]]]) -> "Mantissas":
         """``RNE(x · MANTISSA_MAX / max|x|)``, computed in float64, over all arrays; then without common divisors.
 
         Equal reals have equal mantissas, so a matrix of one scale has mantissas of 1 and nothing to round.
@@ -84,9 +84,12 @@ class IntegerMatrix:
 
     @cached_property
     def mantissas(self) -> Mantissas:
-        """Of scales, offsets and side scales, in this order, as far as the matrix has them."""
+        """Of scales, offsets and side scales with their groups' units, in this order, as far as the matrix has them."""
         matrix = self.matrix
-        return Mantissas.of([a for a in (matrix.scales, matrix.offsets, matrix.side_scales) if a is not None])
+        units = group_units(matrix.activations, len(matrix.groups))
+        segments = units[: len(matrix.ends)]
+        pairs = ((matrix.scales, segments), (matrix.offsets, segments), (matrix.side_scales, units[-1]))
+        return Mantissas.of([array * unit for array, unit in pairs if array is not None])
 
     @cached_property
     def input_mantissas(self) -> Mantissas | None:
@@ -98,20 +101,16 @@ class IntegerMatrix:
         """No partial sum of a row, in whatever order, has a larger magnitude."""
         matrix, values = self.matrix, self.mantissas.values
         rest = values[1:]
+        limits = group_limits(matrix.activations, len(matrix.groups))
         total = np.zeros(matrix.outputs, np.int64)
         for segment, (start, end) in enumerate(ranges(matrix.ends)):
             trits = np.abs(matrix.planes[:, :, start:end]).sum(axis=2, dtype=np.int64)
-            total += (trits * np.abs(values[0][:, :, segment])).sum(axis=0)
+            total += limits[segment] * (trits * np.abs(values[0][:, :, segment])).sum(axis=0)
             if matrix.offsets is not None:
-                total += (end - start) * np.abs(rest[0][:, segment])
-        if matrix.activations == "int4-groups":
-            total *= 8
-        else:
-            total *= LARGEST[matrix.activations]
+                total += limits[segment] * (end - start) * np.abs(rest[0][:, segment])
         if matrix.side is not None:
-            weights = np.abs(matrix.side.astype(np.int64)).sum(axis=1)
-            total += LARGEST[matrix.activations] * weights * np.abs(rest[-1])
-        return int(total.max()) * (FACTOR_MAX if matrix.activations == "int4-groups" else 1)
+            total += limits[-1] * np.abs(matrix.side.astype(np.int64)).sum(axis=1) * np.abs(rest[-1])
+        return int(total.max())
 
     @property
     def accumulator_bits(self) -> int:

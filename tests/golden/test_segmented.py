@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.activations import FACTOR_MAX, activations_float, activations_integer
+from golden.activations import activations_float, activations_integer, group_limits, group_units
 from golden.bitlinear import forward_float, forward_integer
 from golden.errors import TritiumError
 from golden.schemes import SCHEMES, quantise
@@ -52,17 +52,15 @@ def activations(values: list[int], rule: str, groups: list[range]) -> tuple[list
     if rule == "int8":
         peak = max(map(abs, values)) or 1
         return [rounded(Fraction(127 * value, peak)) for value in values], [1] * len(groups)
-    units = []
-    for index, group in enumerate(groups):
-        peak = max(abs(values[i]) for i in group) or 1
+    peaks = [max(abs(values[i]) for i in group) or 1 for group in groups]
+    for index, (group, peak) in enumerate(zip(groups, peaks, strict=True)):
         last = index == len(groups) - 1
         unit = Fraction(peak, 127) if last else Fraction(9 * peak, 70)
-        units.append(unit)
         for i in group:
             quotient = rounded(values[i] / unit)
             quantised[i] = quotient if last else max(-8, min(7, quotient))
-    largest = max(units)
-    return quantised, [rounded(FACTOR_MAX * unit / largest) for unit in units]
+    exponent = max(peaks).bit_length() - 15
+    return quantised, [int(peak / Fraction(2) ** exponent) for peak in peaks]
 
 
 def by_hand(made: SegmentedMatrix, values: list[int]) -> list[int]:
@@ -185,14 +183,34 @@ def test_the_bound_is_reached_by_no_input_and_approached_by_the_worst(name):
         ("int8", [[0, 0, 0]], ([[0, 0, 0]], [[1, 1]])),
         ("int8", [[2, -1, 4]], ([[64, -32, 127]], [[1, 1]])),  # 63.5 and 31.75
         ("sign", [[0, -3, 3]], ([[1, -1, 1]], [[1, 1]])),
-        ("int4-groups", [[0, 0, 0]], ([[0, 0, 0]], [[32767, 2007]])),
-        # Units 9·7/70 and 3/127: the first is clipped, -7/0.9 is -7.8.
-        ("int4-groups", [[7, -7, 3]], ([[7, -8, 127]], [[32767, 860]])),
+        ("int4-groups", [[0, 0, 0]], ([[0, 0, 0]], [[16384, 16384]])),
+        # 7 is clipped to 6.3, and so is -7, to -7.8 of its units.
+        ("int4-groups", [[7, -7, 3]], ([[7, -8, 127]], [[7 << 12, 3 << 12]])),
+        ("int4-groups", [[127, 9, 65535]], ([[7, 1, 127]], [[63, 32767]])),  # 127 / 2 is cut off; 70 · 9 / (9 · 127)
+        ("int4-groups", [[-1, 0, 1 << 40]], ([[-8, 0, 127]], [[0, 16384]])),
     ],
 )
 def test_known_activations(rule, values, expected):
     found = activations_integer(np.array(values), rule, (2, 3))
     assert (found.values.tolist(), found.factors.tolist()) == expected
+    assert (np.abs(found.values * np.repeat(found.factors, (2, 1), axis=1)) <= group_limits(rule, 2)[[0, 0, 1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"), [([[1, 0, 0]], 2**-14), ([[3, -32768, 0]], 2), ([[5, 0, (1 << 54) - 1]], 2**39)]
+)
+def test_the_unit_of_groups_is_the_power_of_two_that_leaves_the_largest_fifteen_bits(values, unit):
+    found = activations_integer(np.array(values), "int4-groups", (2, 3))
+    assert found.unit.tolist() == [[unit]]
+    assert found.factors.max().item().bit_length() == 15
+
+
+def test_constants_of_the_groups_are_left_to_the_scales():
+    assert group_units("int4-groups", 3).tolist() == [9 / 70, 9 / 70, 1 / 127]
+    assert group_limits("int4-groups", 3).tolist() == [8 * 32767, 8 * 32767, 127 * 32767]
+    for rule, limit in (("int8", 127), ("sign", 1)):
+        assert group_units(rule, 2).tolist() == [1, 1]
+        assert group_limits(rule, 2).tolist() == [limit, limit]
 
 
 @pytest.mark.parametrize(
