@@ -14,7 +14,7 @@ from rtl.array_ice40 import Ice40Array
 from rtl.array_portable import PortableArray
 from rtl.drain import DrainConfig
 from rtl.limits import check_multiple, check_range
-from rtl.quantizer import QuantizerConfig
+from rtl.quantizer_config import QuantizerConfig
 
 ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
 """The implementations of the array."""

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.layouts import indices, words
 from rtl.limits import check_range
-from rtl.quantizer import QuantizerConfig
+from rtl.quantizer_config import QuantizerConfig
 
 
 class Intake(wiring.Component):

@@ -1,118 +1,79 @@
-"""The activation quantiser: vectors of integers in, int8 out, scaled by the vector's largest magnitude."""
+"""The activation quantiser: vectors of integers in, small integers out, by one of three rules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl.divider import RoundingDivider
-from rtl.layouts import ACTIVATION, indices, levels
-from rtl.limits import check_range
+from rtl.group_factors import GroupFactors, factor_layout
+from rtl.layouts import ACTIVATION, indices
+from rtl.maxima import largest, vector_maximum
 from rtl.pipeline import delayed, registered
-
-
-@dataclass(frozen=True)
-class QuantizerConfig:
-    """Size of a quantiser.
-
-    Parameters
-    ----------
-    lanes
-        Values a cycle, 1 to 1024.
-    width
-        Bits of a signed input value, 2 to 63; -2**(width-1) never occurs.
-    depths
-        The longest vector of each channel, in words of `lanes` values, 1 to 65536; 1 to 16 channels.
-
-    """
-
-    lanes: int
-    width: int
-    depths: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        check_range("quantiser", "lanes", self.lanes, 1, 1024)
-        check_range("quantiser", "width", self.width, 2, 63)
-        check_range("quantiser", "number of channels", len(self.depths), 1, 16)
-        for depth in self.depths:
-            check_range("quantiser", "depth", depth, 1, 65536)
-
-    @property
-    def closing(self) -> int:
-        """Cycles from the transfer of a vector's last word to the soonest handover to the dividers."""
-        return 1 + self.tree
-
-    @property
-    def leaving(self) -> int:
-        """Cycles from a vector's handover to its first quantised word."""
-        return 1 + RoundingDivider.LATENCY
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing is in the way."""
-        return self.closing + self.leaving
-
-    @property
-    def tree(self) -> int:
-        """Cycles to find the largest magnitude of a word; two at least, in which a first word reaches the memory."""
-        return max(levels(self.lanes), 2)
-
-    def words(self, shape) -> data.StructLayout:
-        """Payload of a stream: `lanes` values, ``last`` on a vector's final word, and the vector's channel."""
-        values = data.ArrayLayout(shape, self.lanes)
-        return data.StructLayout({"data": values, "last": 1, "channel": indices(len(self.depths))})
+from rtl.quantizer_config import QuantizerConfig
 
 
 class Quantizer(wiring.Component):
-    """Quantises vectors: ``q = RNE(127·a / max|a|)`` over each vector, exact, ties to even; zeros give zeros.
+    """Quantises vectors, exactly, ties to even, by the rule of its configuration.
 
-    A vector is held until its last word is in and the maximum known; while it leaves, its channel's next one enters.
-    Words of different channels may enter in any order; every vector leaves in one piece.
+    ``int8``: ``q = RNE(127·a / m)``, m = max|a| over the vector; a vector of zeros gives zeros. ``sign``: ``q = 1`` for
+    a ≥ 0, else -1. ``int4-groups``: m is each group's own, a group that is wide becomes int8 as before, and for the
+    others ``q = min(RNE(70·a / (9·m)), 7)``, which is -8 at the least.
+
+    A vector is held until its last word is in and what its rule needs to know of it is known; while it leaves, its
+    channel's next one enters. Words of different channels may enter in any order; every vector leaves in one piece.
 
     Parameters
     ----------
     config
-        The size.
+        The size and the rule.
 
     Members
     -------
     i
-        In, stream of `QuantizerConfig.words` (signed(width)): vectors of 1 word to their channel's depth. ``ready``
-        depends on the payload's channel.
+        In, stream of `QuantizerConfig.entering`: vectors of 1 word to their channel's depth. ``ready`` depends on the
+        payload's channel.
     o
         Out, stream of `QuantizerConfig.words` (signed(8)): as many words, in order. Which vector leaves next is
         chosen in the cycle before: of those whose last word entered two cycles before, the one of the lowest channel.
+    factor
+        Out, `rtl.group_factors.factor_layout`, only with ``int4-groups``: each group's factor, given once and in order,
+        ``RoundingDivider.LATENCY - 1`` cycles before the group's first word reaches `o`, more if `o` stalls, and two
+        cycles or more after its vector's handover. It does not wait for anything.
 
     Latency: `QuantizerConfig.latency` from the last word in to the first word out. Throughput: one word a cycle in and
     out; between the last word of a vector and the first of its channel's next, `QuantizerConfig.closing` cycles pass,
-    more while vectors before it are still leaving. A vector longer than its channel's depth never completes.
+    more while vectors before it are still leaving. A vector longer than its channel's depth never completes; one with
+    more groups than `QuantizerConfig.groups` has values and factors that mean nothing.
 
     """
 
     i: stream.Interface
     o: stream.Interface
+    factor: data.View
 
     def __init__(self, config: QuantizerConfig):
         self.config = config
+        factor = {"factor": Out(factor_layout(config.groups, len(config.depths)))} if config.grouped else {}
         super().__init__(
             {
-                "i": In(stream.Signature(config.words(signed(config.width)))),
+                "i": In(stream.Signature(config.entering)),
                 "o": Out(stream.Signature(config.words(ACTIVATION))),
             }
+            | factor
         )
 
     def elaborate(self, platform) -> Module:
-        """Magnitudes into a memory and a maximum tree; a completed vector leaves through the dividers."""
+        """Words into a memory, magnitudes into a maximum tree; a whole vector leaves, through the dividers if any."""
         m = Module()
-        lanes, depths = self.config.lanes, self.config.depths
+        config = self.config
+        lanes, depths = config.lanes, config.depths
         bases = Array(sum(depths[:channel]) for channel in range(len(depths)))
-        word = data.StructLayout({"magnitudes": data.ArrayLayout(self.config.width - 1, lanes), "signs": lanes})
+        word = config.held
         m.submodules.memory = memory = Memory(shape=word, depth=len(indices(sum(depths))), init=[])
         write, read = memory.write_port(), memory.read_port()
-        m.submodules.divider = divider = RoundingDivider(lanes, self.config.width - 1)
 
         # By channel: words of the vector that enters; of a vector that is not handed over yet: its last word has been
         # accepted, is in the memory, and the maximum is known.
@@ -136,22 +97,51 @@ class Quantizer(wiring.Component):
         collected, last, entering = Signal(word, reset_less=True), Signal(), Signal.like(leaving)
         for lane in range(lanes):
             value = self.i.payload.data[lane]
-            m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
+            if config.divided:
+                m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
             m.d.sync += collected.signs[lane].eq(value[-1])
+        if config.grouped:
+            m.d.sync += collected.group_last.eq(self.i.payload.group_last)
+            m.d.sync += collected.wide.eq(self.i.payload.wide)
         m.d.sync += [write.en.eq(accept), write.addr.eq(places[channel])]
         m.d.sync += [last.eq(accept & self.i.payload.last), entering.eq(channel)]
         m.d.comb += write.data.eq(collected)
 
         advance, leave, handover, handed = (Signal(name=name) for name in ("advance", "leave", "handover", "handed"))
-        arriving, whole, peak = self._maxima(m, collected.magnitudes, write.en, Cat(last, entering), handed, leaving)
+        chosen, length, aimed, knows = Signal.like(leaving), Signal.like(remaining), Signal(), Signal()
+        out = Mux(busy, leaving, chosen)
+        value = self._largest(m, collected, write.en) if config.divided else Const(0)
+        # Whether what must be known of a vector will be in the next cycle, and whether it is now.
+        tag = Cat(last, entering)
+        arriving = delayed(m, tag, config.closing - 2, "arriving")
+        arrived = registered(m, arriving, "arrived")
+        known, whole = ([tag[0] & (tag[1:] == index) for index in range(len(depths))] for tag in (arriving, arrived))
+        divisor: Value = Const(1)
+        if config.grouped:
+            m.submodules.factors = factors = GroupFactors(config.width - 1, config.groups, len(depths))
+            group_last = delayed(m, write.en & collected.group_last, config.tree, "group_last")
+            # Closing takes a cycle more than the maximum tree, so what arrives is what has come through it.
+            m.d.comb += [
+                factors.word.peak.eq(value),
+                factors.word.group_last.eq(group_last),
+                factors.word.channel.eq(arriving[1:]),
+                factors.enable.eq(advance),
+                factors.handover.eq(handover),
+                factors.leave.eq(leave),
+                factors.channel.eq(out),
+                factors.group_last.eq(read.data.group_last),
+                self.factor.eq(factors.factor),
+            ]
+            divisor = factors.peak
+        elif config.divided:
+            divisor = vector_maximum(m, value, arrived[1:], len(depths), handed, leaving)
         # While nothing else is read, the first word of the vector that shall leave next is, so that the register behind
         # the memory costs no cycle. What decides is kept in flags, for the memory's address is far away.
-        chosen, length, aimed, knows = Signal.like(leaving), Signal.like(remaining), Signal(), Signal()
         ending, single = Signal(), Signal()  # the vector that leaves has one word left, the chosen one has one in all
         others = [held[index] & (chosen != index) for index in range(len(depths))]
         aims = Mux(handover, Cat(others).any(), Cat(*held).any())
         aim = Mux(handover, _lowest(others), _lowest(held))
-        soon = Array(arriving[index] | whole[index] | complete[index] for index in range(len(depths)))
+        soon = Array(known[index] | whole[index] | complete[index] for index in range(len(depths)))
         ends = Mux(busy, ending, single)
         aiming = ends | ~(busy | handover)
         left = Mux(busy, remaining, length)
@@ -184,15 +174,13 @@ class Quantizer(wiring.Component):
             m.d.sync += [closing[chosen].eq(0), held[chosen].eq(0), complete[chosen].eq(0)]
             m.d.sync += [entered[chosen].eq(0), leaving.eq(chosen)]
 
-        m.d.comb += [
-            divider.enable.eq(advance),
-            divider.magnitudes.eq(fetched.magnitudes),
-            divider.signs.eq(fetched.signs),
-            divider.peak.eq(peak),
-            self.o.payload.data.eq(divider.quotients),
-        ]
-        flags: Value = Cat(leave, ends, Mux(busy, leaving, chosen))
-        for stage in range(self.config.leaving):
+        if config.divided:
+            self._divide(m, fetched, divisor, advance)
+        else:
+            for lane in range(lanes):
+                m.d.comb += self.o.payload.data[lane].eq(Cat(1, fetched.signs[lane].replicate(7)))
+        flags: Value = Cat(leave, ends, out)
+        for stage in range(config.leaving):
             following_flags = Signal(len(flags), name=f"flags_{stage}")
             with m.If(advance):
                 m.d.sync += following_flags.eq(flags)
@@ -200,30 +188,24 @@ class Quantizer(wiring.Component):
         m.d.comb += Cat(self.o.valid, self.o.payload.last, self.o.payload.channel).eq(flags)
         return m
 
-    def _maxima(self, m: Module, magnitudes, valid, last, handed, leaving) -> tuple[list[Value], list[Value], Value]:
-        """The largest magnitudes of vectors.
+    def _largest(self, m: Module, collected, valid) -> Value:
+        """The largest magnitude of a word, `QuantizerConfig.tree` cycles later; 0 where there is no word."""
+        return largest(m, [Mux(valid, magnitude, 0) for magnitude in collected.magnitudes], self.config.tree)
 
-        By channel, whether a vector's maximum will be known in the next cycle; whether it is now; and the maximum of
-        the vector that leaves.
-        """
-        values = [Mux(valid, magnitudes[lane], 0) for lane in range(self.config.lanes)]
-        for level in range(self.config.tree):
-            pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
-            values = [Signal(self.config.width - 1, name=f"maximum_{level}_{i}") for i in range(len(pairs))]
-            for value, pair in zip(values, pairs, strict=True):
-                m.d.sync += value.eq(Mux(pair[0] > pair[-1], pair[0], pair[-1]))
-        channels = range(len(self.config.depths))
-        arriving = delayed(m, last, self.config.tree - 1, "arriving")
-        arrived = registered(m, arriving, "arrived")
-        # The floor of 1 keeps a zero vector's quotients at zero.
-        peaks = Array(Signal(self.config.width - 1, name=f"peak_{index}", init=1) for index in channels)
-        peak = peaks[arrived[1:]]
-        m.d.sync += peak.eq(Mux(values[0] > peak, values[0], peak))
-        divisor = Signal(self.config.width - 1, reset_less=True)
-        with m.If(handed):
-            m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
-        soon, whole = ([tag[0] & (tag[1:] == index) for index in channels] for tag in (arriving, arrived))
-        return soon, whole, Mux(handed, peaks[leaving], divisor)
+    def _divide(self, m: Module, fetched, peak, advance) -> None:
+        """The dividers, between what the memory gave and `o`."""
+        m.submodules.divider = divider = RoundingDivider(
+            self.config.lanes, self.config.width - 1, int4=self.config.grouped
+        )
+        m.d.comb += [
+            divider.enable.eq(advance),
+            divider.magnitudes.eq(fetched.magnitudes),
+            divider.signs.eq(fetched.signs),
+            divider.peak.eq(peak),
+            self.o.payload.data.eq(divider.quotients),
+        ]
+        if self.config.grouped:
+            m.d.comb += divider.wide.eq(fetched.wide)
 
 
 def _lowest(flags: Sequence[Value]) -> Value:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.quantise import quantise_activations
-from rtl.quantizer import QuantizerConfig
+from rtl.quantizer_config import QuantizerConfig
 from sim.testbench import settings
 from tb.bits import from_words, to_words
 from tb.scoreboard import Scoreboard, Vectors

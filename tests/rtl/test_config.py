@@ -12,7 +12,7 @@ from rtl.config import EngineConfig
 from rtl.drain import DrainConfig
 from rtl.layouts import levels
 from rtl.limits import check_range
-from rtl.quantizer import QuantizerConfig
+from rtl.quantizer_config import QuantizerConfig
 
 ARRAY = {"rows": 4, "columns": 6, "inputs": 12}
 BUFFER = {"columns": 6, "lanes": 2, "depths": (3,)}

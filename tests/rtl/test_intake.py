@@ -9,7 +9,7 @@ from networks import PAUSES
 
 from golden.errors import TritiumError
 from rtl.intake import Intake
-from rtl.quantizer import QuantizerConfig
+from rtl.quantizer_config import QuantizerConfig
 from sim.pysim import Bench, Driver, Pauses, Transfer, never
 
 LENGTH = 3

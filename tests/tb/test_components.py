@@ -8,7 +8,8 @@ from rtl.config import ARRAYS, EngineConfig
 from rtl.decoder import TritDecoder
 from rtl.engine import Engine
 from rtl.loadable_memory import LoadableMemory
-from rtl.quantizer import Quantizer, QuantizerConfig
+from rtl.quantizer import Quantizer
+from rtl.quantizer_config import QuantizerConfig
 from rtl.spram_memory import SpramMemory
 from sim.testbench import BenchFailure, run_testbench
 

@@ -9,7 +9,8 @@ from golden.errors import TritiumError
 from rtl.array import ArrayConfig
 from rtl.array_portable import PortableArray
 from rtl.decoder import TritDecoder
-from rtl.quantizer import Quantizer, QuantizerConfig
+from rtl.quantizer import Quantizer
+from rtl.quantizer_config import QuantizerConfig
 from sim.testbench import BenchFailure, run_testbench, seed_from_environment
 
 CONFIG = QuantizerConfig(lanes=1, width=6, depths=(3,))

@@ -1,0 +1,30 @@
+"""Largest magnitudes: of the values of a word, and of the vector that leaves the quantiser."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Array, Module, Mux, Signal, Value
+
+
+def largest(m: Module, values: Sequence[Value], cycles: int) -> Value:
+    """The largest of unsigned values of one width, some cycles later, no fewer than `levels` of their number."""
+    for level in range(cycles):
+        pairs = [values[i : i + 2] for i in range(0, len(values), 2)]
+        values = [Signal(len(values[0]), name=f"maximum_{level}_{i}") for i in range(len(pairs))]
+        for value, pair in zip(values, pairs, strict=True):
+            m.d.sync += value.eq(Mux(pair[0] > pair[-1], pair[0], pair[-1]))
+    return values[0]
+
+
+def vector_maximum(m: Module, value: Value, into: Value, channels: int, handed: Value, leaving: Value) -> Value:
+    """The largest magnitude of the vector that leaves, or 1, so that a zero vector's quotients are zeros.
+
+    `value` is the largest magnitude of a word that enters the vector of channel `into`, or 0. In the cycle after its
+    handover, `handed` is 1 and `leaving` is its channel, which then begins anew.
+    """
+    peaks = Array(Signal(len(value), name=f"peak_{index}", init=1) for index in range(channels))
+    peak = peaks[into]
+    m.d.sync += peak.eq(Mux(value > peak, value, peak))
+    divisor = Signal(len(value), reset_less=True)
+    with m.If(handed):
+        m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
+    return Mux(handed, peaks[leaving], divisor)
