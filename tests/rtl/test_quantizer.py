@@ -2,134 +2,20 @@
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import PAUSES
+from quantisers import Vector, check_factors, golden, quantised, random_vectors, whole, words_of
 
-from golden.activations import activations_integer, ranges
+from golden.activations import ranges
 from golden.errors import TritiumError
 from golden.formats import RULES
-from golden.quantise import quantise_activations
 from rtl.divider import RoundingDivider
-from rtl.group_factors import GroupFactors
 from rtl.layouts import levels
 from rtl.quantizer import Quantizer
 from rtl.quantizer_config import QuantizerConfig
-from sim.pysim import Bench, Driver, Pauses, Transfer, never, seeded, trace
-
-
-class Vector(NamedTuple):
-    """Words of a vector; of each group the index behind its last word, and whether it becomes int8."""
-
-    words: list[list[int]]
-    ends: tuple[int, ...]
-    wide: tuple[bool, ...]
-
-
-class Run(NamedTuple):
-    """Transfers in and out; the factors, and when each word out was first offered."""
-
-    taken: list[Transfer]
-    left: list[Transfer]
-    factors: list[Transfer]
-    offered: list[int]
-
-
-def whole(*words: list[int], wide: bool = True) -> Vector:
-    """A vector that is one group."""
-    return Vector(list(words), (len(words),), (wide,))
-
-
-def words_of(config: QuantizerConfig, vectors: list[Vector], channel: int = 0) -> list[dict[str, Any]]:
-    """Vectors of one channel on their way in, word by word."""
-    words = []
-    for vector in vectors:
-        for index, word in enumerate(vector.words):
-            words.append({"channel": channel, "data": word, "last": index == len(vector.words) - 1})
-            if config.grouped:
-                group = sum(end <= index for end in vector.ends)
-                words[-1] |= {"group_last": index + 1 in vector.ends, "wide": vector.wide[group]}
-    return words
-
-
-def quantised(
-    config: QuantizerConfig, words: list[dict[str, Any]], offering: Pauses = never, taking: Pauses = never
-) -> Run:
-    """Send words and take as many."""
-    quantizer = Quantizer(config)
-    bench = Bench(quantizer, limit=3000)
-    taken, left = bench.send(quantizer.i, words, offering), bench.collect(quantizer.o, len(words), taking)
-
-    def watch() -> Driver:
-        while len(left) < len(words):
-            yield {}
-
-    seen = bench.play(watch(), "o.valid", "o.ready", *(("factor",) if config.grouped else ()))
-    bench.run()
-    factors = [
-        Transfer(cycle, {name: value for name, value in now["factor"].items() if name != "valid"})
-        for cycle, now in enumerate(seen)
-        if config.grouped and now["factor"]["valid"]
-    ]
-    before = [{"o.valid": 0, "o.ready": 0}, *seen]
-    return Run(
-        taken,
-        left,
-        factors,
-        [
-            cycle
-            for cycle, (then, now) in enumerate(pairwise(before))
-            if now["o.valid"] and (then["o.ready"] or not then["o.valid"])
-        ],
-    )
-
-
-def model(rule: str, vector: Vector) -> tuple[list[list[int]], list[int]]:
-    """The words of a vector and the factors of its groups."""
-    words = np.array(vector.words)
-    flat, lanes = words.reshape(1, -1), words.shape[1]
-    ends = tuple(end * lanes for end in vector.ends)
-    if rule == "int4-groups" and vector.wide != (*[False] * (len(ends) - 1), True):
-        # An int8 group of one zero at the end is worth nothing, and every other group becomes int4.
-        values, factors, _ = activations_integer(np.pad(flat, ((0, 0), (0, 1))), rule, (*ends, flat.size + 1))
-        values, factors = values[:, :-1], factors[:, :-1]
-        for (start, end), wide in zip(ranges(ends), vector.wide, strict=True):
-            if wide:
-                values[:, start:end] = quantise_activations(flat[:, start:end])[0]
-    else:
-        values, factors, _ = activations_integer(flat, rule, ends)
-    return [list(map(int, word)) for word in values.reshape(words.shape)], list(map(int, factors[0]))
-
-
-def golden(config: QuantizerConfig, vectors: list[Vector], channel: int = 0) -> list[dict[str, object]]:
-    """The words that come out of the model."""
-    expected = []
-    for vector in vectors:
-        words, _ = model(config.rule, vector)
-        last = len(words) - 1
-        expected += [{"data": word, "last": index == last, "channel": channel} for index, word in enumerate(words)]
-    return expected
-
-
-def random_vectors(config: QuantizerConfig, lengths: list[int], seed: int) -> list[Vector]:
-    """Vectors of that many words; groups of small and of large values."""
-    random = np.random.default_rng(seed)
-    largest = (1 << config.width - 1) - 1
-    vectors = []
-    for length in lengths:
-        cuts = random.choice(length - 1, random.integers(min(config.groups, length)), replace=False) + 1
-        ends = (*sorted(cuts.tolist()), length)
-        limits = [int(random.choice([0, 1, 2, min(5, largest), largest >> config.width // 2, largest])) for _ in ends]
-        words = [
-            random.integers(-limit, limit, (end - start, config.lanes), endpoint=True).clip(-largest, largest)
-            for (start, end), limit in zip(ranges(ends), limits, strict=True)
-        ]
-        likely = [False] * (len(ends) - 1) + [True]
-        wide = likely if random.random() < 0.5 else (random.random(len(ends)) < 0.5).tolist()
-        vectors.append(Vector(np.concatenate(words).tolist(), ends, tuple(wide)))
-    return vectors
+from sim.pysim import Driver, Pauses, trace
 
 
 class Case(NamedTuple):
@@ -169,24 +55,6 @@ def test_vectors_are_golden_whoever_pauses(rule: str, data: st.DataObject, offer
     assert all(before["last"] or before["channel"] == after["channel"] for before, after in pairwise(out))
     if config.grouped:
         check_factors(run, config, vectors)
-
-
-def check_factors(run: Run, config: QuantizerConfig, vectors: list[list[Vector]]) -> None:
-    """Every group's factor comes once, in the order in which they leave, after its vector and before its words."""
-    entered = [[word.cycle for word in run.taken if word.payload["channel"] == c] for c in range(len(config.depths))]
-    waiting = [list(of_channel) for of_channel in vectors]
-    factors, place = list(run.factors), 0
-    while place < len(run.left):
-        channel = run.left[place].payload["channel"]
-        vector = waiting[channel].pop(0)
-        for group, value in enumerate(model(config.rule, vector)[1]):
-            factor = factors.pop(0)
-            assert factor.payload == {"channel": channel, "group": group, "value": value}
-            assert entered[channel][len(vector.words) - 1] + config.closing + 2 <= factor.cycle
-            assert factor.cycle <= run.offered[place + (0, *vector.ends)[group]] - RoundingDivider.LATENCY + 1
-        place += len(vector.words)
-        del entered[channel][: len(vector.words)]
-    assert not factors
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -272,60 +140,6 @@ def test_zero_has_the_sign_of_one(width: int) -> None:
     assert [word.payload["data"] for word in out] == [[1, -1, 1], [1, -1, 1]]
 
 
-TIES = [140, 9, 27, 45, 63, 81, 99, 117, 135, 136]
-"""70·a / (9·140) is 7.8, and then 0.5 to 7.5, and more."""
-
-
-@pytest.mark.parametrize(
-    ("vector", "values", "factors"),
-    [
-        (whole(TIES, wide=False), [[7, 0, 2, 2, 4, 4, 6, 6, 7, 7]], [140 << 7]),
-        (whole([-a for a in TIES], wide=False), [[-8, 0, -2, -2, -4, -4, -6, -6, -8, -8]], [140 << 7]),
-        (whole([254, 1, 3, 5, -5, 251, -253, 0, 2, 64]), [[127, 0, 2, 2, -2, 126, -126, 0, 1, 32]], [254 << 7]),
-        (whole([0] * 10, [0] * 10, wide=False), [[0] * 10, [0] * 10], [1 << 14]),
-        (
-            Vector([[1] * 10, [-2] * 10, [0] * 10, [-3] * 10], (1, 2, 3, 4), (False, False, True, True)),
-            [[7] * 10, [-8] * 10, [0] * 10, [-127] * 10],
-            [1 << 13, 1 << 14, 1 << 13, 3 << 13],
-        ),
-        (
-            Vector(
-                [[-(2**61)] * 10, [2**46 - 1] * 10, [2**47 + 1] * 10, [2**61 + 2**47 - 1] * 10],
-                (1, 2, 3, 4),
-                (False,) * 4,
-            ),
-            [[-8] * 10, [7] * 10, [7] * 10, [7] * 10],
-            [1 << 14, 0, 1, 1 << 14],
-        ),
-        (
-            Vector([[2**62 - 1] * 5 + [1 - 2**62] * 5, [2**62 - 1] * 5 + [1 - 2**62] * 5], (1, 2), (False, True)),
-            [[7] * 5 + [-8] * 5, [127] * 5 + [-127] * 5],
-            [32767, 32767],
-        ),
-    ],
-    ids=["ties", "negative ties", "wide ties", "zeros", "one word a group", "cut factors", "largest"],
-)
-@pytest.mark.parametrize("groups", [4, 256])
-def test_known_groups(vector: Vector, values: list[list[int]], factors: list[int], groups: int) -> None:
-    config = QuantizerConfig(10, 63, (4, 4), "int4-groups", groups)
-    run = quantised(config, words_of(config, [vector, vector], 1))
-    assert [word.payload["data"] for word in run.left] == values * 2
-    assert [factor.payload["value"] for factor in run.factors] == factors * 2
-    assert [factor.payload["group"] for factor in run.factors] == [*range(len(factors))] * 2
-    assert {factor.payload["channel"] for factor in run.factors} == {1}
-
-
-@pytest.mark.parametrize("taking", [never, seeded(5, 0.5)], ids=["never", "often"])
-def test_a_short_vector_s_groups_do_not_overwrite_those_of_the_one_that_leaves(taking: Pauses) -> None:
-    config = QuantizerConfig(1, 12, (40,), "int4-groups", 8)
-    long = Vector([[100 * (1 + index // 5)] for index in range(40)], tuple(range(5, 41, 5)), (False,) * 8)
-    short = Vector([[1000 + index] for index in range(8)], tuple(range(1, 9)), (True,) * 8)
-    run = quantised(config, words_of(config, [long, short, long, short]), taking=taking)
-    assert run.taken[47].cycle < run.left[39].cycle  # all of it is in while the long one leaves
-    assert [word.payload for word in run.left] == golden(config, [long, short, long, short])
-    check_factors(run, config, [[long, short, long, short]])
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -338,19 +152,3 @@ def test_a_short_vector_s_groups_do_not_overwrite_those_of_the_one_that_leaves(t
 def test_bad_rules_are_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(TritiumError, match=f"^quantiser: {message}$"):
         QuantizerConfig(1, 8, (3,), **parameters)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ((0, 1, 1), "width is 0; it must be an integer from 1 to 62"),
-        ((63, 1, 1), "width is 63; it must be an integer from 1 to 62"),
-        ((1, 0, 1), "groups is 0; it must be an integer from 1 to 256"),
-        ((1, 257, 1), "groups is 257; it must be an integer from 1 to 256"),
-        ((1, 1, 0), "number of channels is 0; it must be an integer from 1 to 16"),
-        ((1, 1, 17), "number of channels is 17; it must be an integer from 1 to 16"),
-    ],
-)
-def test_bad_groups_are_refused(parameters: tuple[int, int, int], message: str) -> None:
-    with pytest.raises(TritiumError, match=f"^GroupFactors: {message}$"):
-        GroupFactors(*parameters)
