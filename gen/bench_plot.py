@@ -1,11 +1,11 @@
 """Pictures of benches: how far engines are from what their weight memory allows, and what area buys what speed."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gen.pictures import picture
 from golden.errors import TritiumError
 from golden.files import write_bytes
 from golden.formats import PACKINGS
@@ -83,28 +83,15 @@ def plot_benches(results: Sequence[Figures], folder: Path) -> dict[Path, str]:
 
     """
     engines = [result for result in results if result["component"] == "engine"]
-    pictures = {folder / "area.png": (_picture(_area, results), "LUT4 per MAC against fmax")}
+    pictures = {folder / "area.png": (picture(lambda axes: _area(axes, results)), "LUT4 per MAC against fmax")}
     if engines:
-        pictures[folder / "roofline.png"] = (_picture(_roofline, engines), "weights a cycle against memory width")
+        pictures[folder / "roofline.png"] = (
+            picture(lambda axes: _roofline(axes, engines)),
+            "weights a cycle against memory width",
+        )
     for path, (content, _) in pictures.items():
         write_bytes(path, content)
     return {path: what for path, (_, what) in pictures.items()}
-
-
-def _picture(draw: "Callable[[Axes, Sequence[Figures]], None]", results: Sequence[Figures]) -> bytes:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise TritiumError(f"plots need matplotlib ({error}); install it with: pip install 'tritium[bench]'") from error
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    axes = figure.add_subplot()
-    draw(axes, results)
-    axes.grid(alpha=0.2, which="both")
-    axes.legend(loc="upper left", fontsize="small")
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
 
 
 def _area(axes: "Axes", results: Sequence[Figures]) -> None:
