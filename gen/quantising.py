@@ -15,10 +15,10 @@ from gen.training_data import CLASSES, SIDE
 from golden.errors import TritiumError
 from golden.idx import read_idx
 from golden.scheme_file import MatrixSpec, read_scheme, write_scheme
-from golden.scheme_network import forward_float, forward_integer
+from golden.scheme_network import SegmentedNetwork, forward_float, integer_network
 from golden.schemes import quantise, scheme_named
 from golden.segmented import SegmentedMatrix
-from golden.segmented_integer import IntegerMatrix, distance
+from golden.segmented_integer import IntegerLayer, distance, forward_alone
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
 PIXELS = SIDE * SIDE
@@ -125,17 +125,14 @@ def measure_accuracy(file: Path, images: int) -> Accuracy:
     opened = read_scheme(file)
     matrices = [opened.read(name) for name in opened.specs]
     batch, labels = read_idx(TEST_VECTORS)[:images].reshape(images, -1), read_idx(TEST_LABELS)[:images]
-    floats, integers = (
-        sum(
-            int(np.count_nonzero(form(matrices, part).argmax(axis=1) == wanted))
-            for part, wanted in zip(_parts(values), _parts(labels), strict=True)
-        )
-        for form, values in ((forward_float, batch / 255), (forward_integer, batch))
-    )
+    network = integer_network("quantised", matrices)
+    prepared = network.prepare(batch) if isinstance(network, SegmentedNetwork) else batch
+    floats = _recognised(lambda part: forward_float(matrices, part), batch / 255, labels)
+    integers = _recognised(lambda part: network.forward(part).logits, prepared, labels)
     distances, values = [], batch[:_SAMPLE].astype(np.int64)
     for matrix in matrices:
         distances.append(distance(matrix, values))
-        values = np.maximum(IntegerMatrix(matrix).forward(values).values, 0)
+        values = np.maximum(forward_alone(matrix, values).values, 0)
     return Accuracy(images, floats / images, integers / images, distances)
 
 
@@ -165,11 +162,14 @@ def _spec(scheme: str, source: Source, name: str) -> MatrixSpec:
 
 
 def _described(name: str, weights: NDArray[np.floating[Any]], matrix: SegmentedMatrix) -> QuantisedLayer:
-    form = IntegerMatrix(matrix)
+    form = IntegerLayer.of(matrix)
     error = np.linalg.norm(matrix.weights() - weights) / np.linalg.norm(weights.astype(np.float64))
     shape = (matrix.outputs, matrix.inputs, len(matrix.planes), len(matrix.ends))
     return QuantisedLayer(name, *shape, float(error), form.accumulator_bits, form.shift)
 
 
-def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[start : start + _BATCH] for start in range(0, len(values), _BATCH)]
+def _recognised(form: Callable[[NDArray[Any]], NDArray[Any]], batch: NDArray[Any], labels: NDArray[np.uint8]) -> int:
+    """For how many vectors the largest result is the label's; a few at a time, for their products are large."""
+    starts = range(0, len(batch), _BATCH)
+    answers = [form(batch[start : start + _BATCH]).argmax(axis=1) for start in starts]
+    return int(np.count_nonzero(np.concatenate(answers) == labels))

@@ -98,6 +98,13 @@ def accumulator_width(inputs: int) -> int:
     return (ACTIVATION_MAX * inputs).bit_length() + 1
 
 
+MANTISSA_MAX: Final = (1 << 15) - 1
+"""The mantissa of a matrix's largest scale, unless a common divisor makes all of them smaller."""
+
+RESULT_BITS: Final = 24
+"""Bits of a scaled layer's result, sign included, at most. A worst-case sum fills them; real ones lie below it by about
+the square root of the number of inputs, and keep some 18 bits for the 8-bit quantiser behind."""
+
 LOAD_WIDTH: Final = 32
 """Bits of one transfer of the memory image; a memory word is a whole number of them in the image file."""
 
@@ -121,6 +128,35 @@ last_drain
     Stream words that the last tile gives.
 relu, final
     Whether negative results become zero; whether the results leave the engine.
+"""
+
+SEGMENT_FIELDS: Final = {
+    "last_segment": 16,
+    "last_inner": 16,
+    "last_plane": 8,
+    "last_side_plane": 8,
+    "spare": 16,
+}
+"""What a layer of a scaling engine's program has in addition, behind `PROGRAM_FIELDS`.
+
+last_segment
+    Chunks of a segment; the last one of the inner inputs may have fewer.
+last_inner
+    Chunks of the inner inputs, those in segments; the chunks behind them are the side path's.
+last_plane, last_side_plane
+    How often the array goes through a segment, and through the side path, for each tile.
+spare
+    0.
+"""
+
+SCALES: Final = ("none", "scales", "scales and groups")
+"""What a word of the corrections' memory holds beside the corrections; the index is its code in the image.
+
+scales
+    A mantissa for each lane.
+scales and groups
+    These, and a transfer of two flags for the words that become the next layer's input: in bit 0, whether the word is
+    the last of its group, in bit 1, whether its group is quantised to int8.
 """
 
 MEMORIES: Final = ("program", "corrections", "weights")

@@ -50,6 +50,11 @@ class Layer:
         """Length of the input."""
         return self.weights.shape[1]
 
+    @property
+    def passes(self) -> list[tuple[int, int]]:
+        """What the array takes for each tile of outputs: ranges of inputs, one after another."""
+        return [(0, self.inputs)]
+
 
 class Result(NamedTuple):
     """What a network makes of a batch."""
@@ -93,6 +98,20 @@ class Network:
                 )
 
     @property
+    def inputs(self) -> int:
+        """Length of an input vector."""
+        return self.layers[0].inputs
+
+    @property
+    def source_type(self) -> str:
+        """What input vectors hold before they are prepared."""
+        return self.input_type
+
+    def prepare(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """Input vectors as the first layer takes them: as they are."""
+        return batch
+
+    @property
     def trits(self) -> int:
         """Weights in all layers."""
         return sum(layer.weights.size for layer in self.layers)
@@ -127,13 +146,16 @@ class Network:
 
     def check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         """The batch, if its dtype and shape are what the network takes; otherwise an error that names both."""
-        if batch.dtype != np.dtype(self.input_type):
-            raise TritiumError(f"the input has dtype {batch.dtype}; {self.name} takes {self.input_type}")
-        if batch.ndim != 2 or batch.shape[1] != self.layers[0].inputs or not len(batch):
-            raise TritiumError(
-                f"the input has shape {batch.shape}; {self.name} takes (n, {self.layers[0].inputs}), n at least 1"
-            )
-        return batch
+        return check_input(batch, self.name, self.input_type, self.layers[0].inputs)
+
+
+def check_input(batch: NDArray[np.integer[Any]], name: str, dtype: str, inputs: int) -> NDArray[np.integer[Any]]:
+    """The batch, if it is what a network of this name takes; otherwise an error that names both."""
+    if batch.dtype != np.dtype(dtype):
+        raise TritiumError(f"the input has dtype {batch.dtype}; {name} takes {dtype}")
+    if batch.ndim != 2 or batch.shape[1] != inputs or not len(batch):
+        raise TritiumError(f"the input has shape {batch.shape}; {name} takes (n, {inputs}), n at least 1")
+    return batch
 
 
 def check_interface(name: str, input_type: str, input_unit: float) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from golden.errors import TritiumError
 from golden.quantise import EPSILON
 from golden.segmented import SegmentedMatrix, Structure, segment_ends
+from golden.trits import balanced_ternary
 
 GROUP: Final = 128
 """Channels that share a scale, and outlier channels at most."""
@@ -43,7 +44,7 @@ def quantise_atom(
     side_scales = np.maximum(np.abs(arranged[:, inner:]).max(axis=1), EPSILON) / 127
     side = np.clip(np.rint(arranged[:, inner:] / side_scales[:, None]), -127, 127)
     return SegmentedMatrix(
-        balanced_ternary(values),
+        balanced_ternary(values, len(_DIGITS)),
         np.stack([digit * scales for digit in _DIGITS]).astype(np.float32),
         ends,
         "int4-groups",
@@ -60,15 +61,3 @@ def atom_structure(inputs: int) -> Structure:
         raise TritiumError(f"the layer has {inputs} input; atom needs one that is no outlier")
     ends = segment_ends(inputs - outliers, GROUP)
     return Structure(len(_DIGITS), ends, "int4-groups", side=outliers, order=True)
-
-
-def balanced_ternary(values: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Three planes of digits in {-1, 0, +1}, worth 1, 3 and 9, whose sum the values, -13 to 13, are."""
-    if values.size and np.abs(values).max() > 13:
-        raise TritiumError(f"values reach {np.abs(values).max()}; three digits reach 13")
-    planes = []
-    for _ in _DIGITS:
-        digit = (values + 1) % 3 - 1
-        planes.append(digit.astype(np.int8))
-        values = (values - digit) // 3
-    return np.stack(planes)

@@ -59,7 +59,7 @@ class SegmentedMatrix:
         Of each segment, the index behind its last input; rising, the last is K.
     activations
         How the input is quantised, one of `golden.formats.RULES`. Each segment is a group, and the side path is
-        one more; ``int4-groups`` needs it, and goes without input scales.
+        one more, which ``int4-groups`` needs.
     offsets
         μ: float32, shape (outputs, segments).
     side
@@ -69,7 +69,7 @@ class SegmentedMatrix:
     order
         int32, shape (inputs,): where each input comes from, a permutation; None: as they are.
     input_scales
-        float32, shape (inputs,), in that order, finite: factors of the inputs, before they are quantised.
+        float32, shape (inputs,), in that order, finite: factors of the inputs, before they become int8.
 
     """
 
@@ -94,8 +94,10 @@ class SegmentedMatrix:
             raise TritiumError(f"the segments end at {self.ends}; the ends rise from above 0 to {inner}")
         if (self.side is None) != (self.side_scales is None):
             raise TritiumError("a side path has both weights and scales")
-        if self.activations == "int4-groups" and (self.side is None or self.input_scales is not None):
-            raise TritiumError("int4-groups needs a side path and has no input scales")
+        if self.activations == "int4-groups" and self.side is None:
+            raise TritiumError("int4-groups needs a side path")
+        if self.activations != "int8" and self.input_scales is not None:
+            raise TritiumError(f"input scales go with int8 activations; these are {self.activations}")
         segments = len(self.ends)
         shapes: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
             "scales": ((count, outputs, segments), np.float32),

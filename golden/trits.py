@@ -94,3 +94,16 @@ def unpack(words: NDArray[np.uint8], trits: int, packing: Packing) -> NDArray[np
     bits = np.unpackbits(words, axis=-1, bitorder="little", count=packing.word_bits(trits)).astype(int)
     codes = bits.reshape(*words.shape[:-1], -1, packing.bits) @ (1 << np.arange(packing.bits))
     return _tables(packing)[0][codes].reshape(*words.shape[:-1], -1)[..., :trits]
+
+
+def balanced_ternary(values: NDArray[np.integer], digits: int) -> NDArray[np.int8]:
+    """Planes of digits in {-1, 0, +1}, worth 1, 3, 9, …, whose sum the values are; shape (digits, *values.shape)."""
+    rest, limit = values.astype(np.int64), 3**digits // 2
+    if rest.size and np.abs(rest).max() > limit:
+        raise TritiumError(f"values reach {np.abs(rest).max()}; {digits} ternary digits reach {limit}")
+    planes = []
+    for _ in range(digits):
+        digit = (rest + 1) % 3 - 1
+        planes.append(digit.astype(np.int8))
+        rest = (rest - digit) // 3
+    return np.stack(planes)

@@ -8,7 +8,7 @@ from gen.importing import open_source
 from gen.quantising import check_images, measure_accuracy, quantise_layers
 from golden.errors import TritiumError
 from golden.scheme_file import read_scheme
-from golden.scheme_network import forward_float, forward_integer
+from golden.scheme_network import forward_float, integer_network
 from golden.schemes import SCHEMES, quantise
 
 
@@ -58,18 +58,18 @@ def test_accuracy_is_that_of_both_forms(source, tmp_path):
     assert found.figures()["images"] == 1200
 
 
-def test_layers_in_a_row_in_floats_and_integers(weights):
+def test_layers_in_a_row_in_floats(weights):
     matrices = [quantise("bwn", tensor) for tensor in weights.values()]
     batch = np.random.default_rng(3).integers(0, 256, (7, 784))
-    floats, integers = forward_float(matrices, batch.astype(float)), forward_integer(matrices, batch)
-    assert floats.shape == integers.shape == (7, 10)
+    floats = forward_float(matrices, batch.astype(float))
+    assert floats.shape == (7, 10)
     values = batch.astype(float)
     for index, matrix in enumerate(matrices):
         values = matrix.evaluate(values if index == 0 else np.maximum(values, 0))
     np.testing.assert_array_equal(floats, values)
     for chain, message in (([matrices[1]] * 2, "layer 0 gives 9 values where layer 1 takes 12"), ([], "has no layers")):
         with pytest.raises(TritiumError, match=message):
-            forward_integer(chain, batch)
+            integer_network("chain", chain)
         with pytest.raises(TritiumError, match=message):
             forward_float(chain, batch.astype(float))
 

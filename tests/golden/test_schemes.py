@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from golden.errors import TritiumError
-from golden.scheme_atom import balanced_ternary
 from golden.schemes import SCHEMES, quantise, scheme_named
 from golden.segmented import SegmentedMatrix
 
@@ -114,14 +113,6 @@ def test_atom(case):
     calibration = np.random.default_rng(9).normal(size=(20, INPUTS)) * np.arange(INPUTS, 0, -1)
     expected = atom_expected(weights, vectors, np.square(calibration).sum(axis=0))
     check("atom", weights, vectors, expected, calibration=calibration)
-
-
-def test_every_four_bit_value_is_a_sum_of_digits():
-    values = np.arange(-13, 14)[None]
-    planes = balanced_ternary(values)
-    np.testing.assert_array_equal(planes[0] + 3 * planes[1] + 9 * planes[2], values)
-    with pytest.raises(TritiumError, match="values reach 14; three digits reach 13"):
-        balanced_ternary(np.array([[14]]))
 
 
 def binarised(values):

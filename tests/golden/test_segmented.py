@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from golden.activations import activations_float, activations_integer, group_limits, group_units
 from golden.bitlinear import forward_float, forward_integer
 from golden.errors import TritiumError
+from golden.formats import RESULT_BITS
 from golden.schemes import SCHEMES, quantise
 from golden.segmented import SegmentedMatrix
-from golden.segmented_integer import RESULT_BITS, IntegerMatrix, Mantissas, distance, shifted
+from golden.segmented_integer import IntegerLayer, Mantissas, distance, half
 
 
 def matrix(seed: int = 0, *, rule: str = "int8", side: bool = False, full: bool = False) -> SegmentedMatrix:
@@ -28,7 +29,7 @@ def matrix(seed: int = 0, *, rule: str = "int8", side: bool = False, full: bool 
         draws.integers(-127, 128, (outputs, outliers)).astype(np.int8) if side else None,
         draws.normal(size=outputs).astype(np.float32) if side else None,
         draws.permutation(inner + outliers).astype(np.int32) if full else None,
-        draws.uniform(0.1, 2, inner + outliers).astype(np.float32) if full and rule != "int4-groups" else None,
+        draws.uniform(0.1, 2, inner + outliers).astype(np.float32) if full and rule == "int8" else None,
     )
 
 
@@ -63,27 +64,37 @@ def activations(values: list[int], rule: str, groups: list[range]) -> tuple[list
     return quantised, [int(peak / Fraction(2) ** exponent) for peak in peaks]
 
 
+def digits(value: int) -> list[int]:
+    """Six balanced ternary digits, lowest first."""
+    found = []
+    for _ in range(6):
+        found.append({0: 0, 1: 1, 2: -1}[value % 3])
+        value = (value - found[-1]) // 3
+    return found
+
+
 def by_hand(made: SegmentedMatrix, values: list[int]) -> list[int]:
-    form = IntegerMatrix(made)
-    mantissas = [array.tolist() for array in form.mantissas.values]
-    arranged = [values[i] for i in (range(made.inputs) if made.order is None else made.order)]
-    if form.input_mantissas is not None:
-        arranged = [v * int(m) for v, m in zip(arranged, form.input_mantissas.values[0], strict=True)]
+    """The equation over integers; only the mantissas are taken from the layer, in their stated order."""
+    form = IntegerLayer.of(made)
     groups = [range(a, b) for a, b in zip((0, *made.groups), made.groups, strict=False)]
-    q, factors = activations(arranged, made.activations, groups)
+    q, factors = activations(values, made.activations, groups)
     results = []
     for o in range(made.outputs):
+        mantissas = iter([int(part.mantissas[o]) for part in form.parts])
         total = 0
         for g, _ in enumerate(made.ends):
-            for p, plane in enumerate(made.planes):
-                total += factors[g] * mantissas[0][p][o][g] * sum(int(plane[o, i]) * q[i] for i in groups[g])
+            for plane in made.planes:
+                total += factors[g] * next(mantissas) * sum(int(plane[o, i]) * q[i] for i in groups[g])
             if made.offsets is not None:
-                total += factors[g] * mantissas[1][o][g] * sum(q[i] for i in groups[g])
+                total += factors[g] * next(mantissas) * sum(q[i] for i in groups[g])
         if made.side is not None:
-            dot = sum(int(w) * q[i] for w, i in zip(made.side[o], groups[-1], strict=True))
-            total += factors[-1] * mantissas[-1][o] * dot
+            for place in range(6):
+                weights = [digits(int(weight))[place] for weight in made.side[o]]
+                dot = sum(w * q[i] for w, i in zip(weights, groups[-1], strict=True))
+                total += factors[-1] * next(mantissas) * dot
+        assert next(mantissas, None) is None
         assert abs(total) <= form.bound
-        results.append(rounded(Fraction(total, 1 << form.shift)))
+        results.append((2 * total + (1 << form.shift)) // (2 << form.shift))
     return results
 
 
@@ -93,9 +104,37 @@ def test_the_integer_form_is_the_equation_in_integers(variant, peak):
     made = matrix(5, **variant)
     batch = np.random.default_rng(peak).integers(-peak, peak + 1, (6, made.inputs))
     batch[0], batch[1, ::2], batch[2, 4:] = 0, 0, 0
-    results = IntegerMatrix(made).forward(batch)
+    results = IntegerLayer.of(made).forward(batch)
     assert results.values.tolist() == [by_hand(made, [int(value) for value in row]) for row in batch]
     assert np.abs(results.values).max() < 1 << RESULT_BITS - 1
+
+
+def test_parts_are_worth_what_their_scales_are():
+    made = matrix(5, rule="int4-groups", side=True, full=True)
+    layer = IntegerLayer.of(made)
+    assert made.offsets is not None
+    assert made.side_scales is not None
+    reals = [made.scales[0, :, 0], made.scales[1, :, 0], made.offsets[:, 0]]
+    reals += [made.scales[0, :, 1], made.scales[1, :, 1], made.offsets[:, 1]]
+    expected = [real * 9 / 70 for real in reals] + [made.side_scales * 3**place / 127 for place in range(6)]
+    for part, real in zip(layer.parts, expected, strict=True):
+        np.testing.assert_allclose(part.mantissas * layer.unit, real, atol=layer.unit * 0.501)
+    assert max(np.abs(part.mantissas).max() for part in layer.parts) == 32767
+    assert [part.group for part in layer.parts] == [0, 0, 0, 1, 1, 1, *[2] * 6]
+    assert layer.passes == [(0, 4)] * 3 + [(4, 9)] * 3 + [(9, 13)] * 6
+
+
+def test_a_larger_shift_rounds_more_and_relu_ends_it():
+    made = matrix(8)
+    batch = np.random.default_rng(1).integers(-99, 100, (40, made.inputs))
+    layer = IntegerLayer.of(made)
+    exact = layer.forward(batch, 0).values
+    assert (exact < 0).any()
+    for shift in (1, 5):
+        rounded_up = (2 * exact + (1 << shift)) // (2 << shift)
+        np.testing.assert_array_equal(layer.forward(batch, shift).values, rounded_up)
+        rectified = replace(layer, relu=True).forward(batch, shift).values
+        np.testing.assert_array_equal(rectified, np.maximum(rounded_up, 0))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -120,20 +159,21 @@ def test_the_float_form_is_the_equation_in_floats(variant):
 def test_the_integer_form_is_close_to_the_float_form(variant):
     made = matrix(7, **variant)
     batch = np.random.default_rng(3).integers(-5000, 5001, (50, made.inputs))
-    results, units = IntegerMatrix(made).forward(batch)
+    assert 0 <= distance(made, batch, 0.25) < 5e-3
+    made = replace(made, order=None, input_scales=None)
+    results, units = IntegerLayer.of(made).forward(batch)
     np.testing.assert_allclose(
         results * units, made.evaluate(batch.astype(float)), atol=2e-3 * np.abs(results * units).max()
     )
-    assert 0 <= distance(made, batch, 0.25) < 5e-3
 
 
 def test_one_scale_for_all_is_the_engine_s_own_arithmetic():
     draws = np.random.default_rng(4)
     made = quantise("b1.58", draws.normal(size=(20, 100)))
-    form = IntegerMatrix(made)
+    form = IntegerLayer.of(made)
     batch = draws.integers(0, 256, (30, 100))
+    assert form.one_scale
     assert form.shift == 0
-    assert set(form.mantissas.values[0].flat) == {1}
     sums, maximum = forward_integer(batch, made.planes[0])
     results = form.forward(batch)
     np.testing.assert_array_equal(results.values, sums)
@@ -142,17 +182,6 @@ def test_one_scale_for_all_is_the_engine_s_own_arithmetic():
     np.testing.assert_allclose(
         made.evaluate(floats), forward_float(floats, made.planes[0], float(made.scales[0, 0, 0])), rtol=1e-6, atol=1e-6
     )
-
-
-@given(st.integers(-(1 << 40), 1 << 40), st.integers(0, 20))
-def test_a_shift_rounds_to_nearest_and_ties_to_even(value, shift):
-    assert shifted(np.array([value]), shift).tolist() == [rounded(Fraction(value, 1 << shift))]
-
-
-def test_every_small_shift():
-    values = np.arange(-64, 65)
-    for shift in range(5):
-        assert shifted(values, shift).tolist() == [rounded(Fraction(int(v), 1 << shift)) for v in values]
 
 
 @given(st.lists(st.floats(-1e6, 1e6, width=32).filter(bool), min_size=1, max_size=9))
@@ -168,13 +197,14 @@ def test_mantissas_are_within_half_a_unit(reals):
 def test_the_bound_is_reached_by_no_input_and_approached_by_the_worst(name):
     draws = np.random.default_rng(11)
     made = quantise(name, draws.normal(size=(4, 200)))
-    form = IntegerMatrix(made)
+    form = IntegerLayer.of(made)
     signs = np.where(made.weights() < 0, -1, 1)
     sums = np.abs(form.forward(signs * 1000).values).max() << form.shift
     assert sums <= form.bound + (1 << form.shift)
     if name in ("b1.58", "bitnet", "bwn", "xnor"):
         assert sums > 0.99 * form.bound
-    assert form.accumulator_bits == form.bound.bit_length() + 1
+    assert form.accumulator_bits == (form.bound + half(form.shift)).bit_length() + 1
+    assert form.accumulator_bits - form.shift <= RESULT_BITS
 
 
 @pytest.mark.parametrize(
@@ -236,6 +266,7 @@ def test_constants_of_the_groups_are_left_to_the_scales():
         ({"side": np.ones((3, 0), np.int8), "side_scales": np.ones(3, np.float32)}, "side is int8 of shape"),
         ({"order": np.zeros(9, np.int32)}, "order is no permutation of 0 to 8"),
         ({"input_scales": np.zeros(9, np.float32)}, "all input scales are 0"),
+        ({"activations": "sign", "input_scales": np.ones(9, np.float32)}, "input scales go with int8 activations"),
         ({"offsets": np.ones((3, 1), np.float32)}, "offsets is float32 of shape"),
     ],
 )
@@ -247,7 +278,7 @@ def test_a_matrix_that_is_none_is_refused(change, message):
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        (np.ones((2, 8), int), r"the input has shape \(2, 8\); it must be \(n, 9\)"),
+        (np.ones((2, 8), int), r"the input has shape \(2, 8\); the layer takes \(n, 9\)"),
         (np.ones((0, 9), int), "n at least 1"),
         (np.ones((2, 9)), "activations are float64; integers of magnitude below"),
         (np.full((2, 9), 1 << 24), "integers of magnitude below"),
@@ -255,7 +286,7 @@ def test_a_matrix_that_is_none_is_refused(change, message):
 )
 def test_inputs_that_are_none_are_refused(batch, message):
     with pytest.raises(TritiumError, match=message):
-        IntegerMatrix(matrix()).forward(batch)
+        IntegerLayer.of(matrix()).forward(batch)
 
 
 def test_an_unknown_rule_is_named():

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from golden.errors import TritiumError
 from golden.formats import PACKINGS
-from golden.trits import check_trits, decode_group, pack, unpack
+from golden.trits import balanced_ternary, check_trits, decode_group, pack, unpack
 
 FIVE, SEVEN, TWELVE = (1, -1, 0, -1, 1), (-1, 0, 0, 0, 1, 1, -1), (0,) * 12
 packings = pytest.mark.parametrize("packing", PACKINGS.values(), ids=PACKINGS)
@@ -117,3 +117,14 @@ def test_what_is_no_number_is_refused_as_trits(dtype):
 def test_pack_refuses_what_is_no_trit(packing):
     with pytest.raises(TritiumError, match=r"trits hold 3 at \[1\]"):
         pack(np.array([0, 3], np.int8), packing)
+
+
+@pytest.mark.parametrize("digits", [1, 3, 6])
+def test_values_are_sums_of_balanced_ternary_digits(digits):
+    limit = (3**digits - 1) // 2
+    values = np.arange(-limit, limit + 1).reshape(1, -1)
+    planes = balanced_ternary(values, digits)
+    assert planes.dtype == np.int8
+    np.testing.assert_array_equal(sum(3**place * plane.astype(int) for place, plane in enumerate(planes)), values)
+    with pytest.raises(TritiumError, match=f"values reach {limit + 1}; {digits} ternary digits reach {limit}"):
+        balanced_ternary(np.array([[-limit - 1]]), digits)
