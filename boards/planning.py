@@ -8,13 +8,13 @@ from boards.top import BoardTop
 from gen.hosted import hosted_engine, identify
 from gen.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import generate
-from golden.network import Network
+from golden.scheme_network import AnyNetwork
 from rtl.spram_memory import SpramMemory
 
 _LINK_LUT4, _LINK_BLOCK_RAMS = 750, 3  # of the host link, as synthesised for `mnist-small` on iCE40
 
 
-def plan_for(board: Board, network: Network, fold: Fold | None = None, packing: str | None = None) -> Plan:
+def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packing: str | None = None) -> Plan:
     """The network on the board's engine, of its own fold and packing if nothing is said."""
     plan = plan_network(
         network,

@@ -59,15 +59,17 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     memories += [
         (sum(config.quantizer.depths), lanes * config.quantizer.width),
         (sum(config.buffer.depths), columns * 8),
-        (config.vectors * config.result_words, lanes * width + 1),
+        (config.vectors * config.result_words, lanes * config.result_width + 1),
     ]
+    # A scaling engine's row sums and their adders; products are counted as if in multipliers of the device.
+    scaling = 2 * lanes * config.scaling.accumulator_bits if config.scaling else 0
     block_ram = FAMILIES[family]
     return Area(
         family=family,
         array=_array(config, family),
         decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
         quantiser=quantiser,
-        rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors,
+        rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling,
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories if words * bits > _SMALL),
     )
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from gen.timeline import Times, follow
 from golden.network import Layer
+from golden.segmented_integer import IntegerLayer
 from rtl.activation_buffer import ActivationBuffer
 from rtl.config import EngineConfig
 
@@ -28,7 +29,7 @@ class Cycles:
     """
 
     config: EngineConfig
-    layers: Sequence[Layer]
+    layers: Sequence[Layer | IntegerLayer]
 
     @cached_property
     def latency(self) -> int:
@@ -45,9 +46,13 @@ class Cycles:
 
     @cached_property
     def array(self) -> int:
-        """Cycles of a vector in which the array works: Σ ceil(O/R)·ceil(I/C)."""
+        """Cycles of a vector in which the array works: Σ ceil(O/R)·ceil(I/C), I a pass's inputs."""
         rows, columns = self.config.rows, self.config.columns
-        return sum(-(-layer.outputs // rows) * -(-layer.inputs // columns) for layer in self.layers)
+        return sum(
+            -(-layer.outputs // rows) * -(-(end - start) // columns)
+            for layer in self.layers
+            for start, end in layer.passes
+        )
 
     @cached_property
     def period(self) -> float:
@@ -84,4 +89,5 @@ class Cycles:
     @property
     def useful(self) -> float:
         """Multiplications of a vector over those that the array could do in `array` cycles."""
-        return sum(layer.weights.size for layer in self.layers) / (self.array * self.config.rows * self.config.columns)
+        done = sum(layer.outputs * (end - start) for layer in self.layers for start, end in layer.passes)
+        return done / (self.array * self.config.rows * self.config.columns)

@@ -6,7 +6,7 @@ from itertools import product
 from gen.devices import Device, check_array
 from gen.plan import Fold, Plan, plan_network
 from golden.errors import TritiumError
-from golden.network import Network
+from golden.scheme_network import AnyNetwork
 from rtl.spram_memory import SpramMemory
 
 _SIZES = (1, 2, 4, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
@@ -16,7 +16,7 @@ _FILL = 0.85
 
 
 def fit(
-    network: Network,
+    network: AnyNetwork,
     device: Device,
     *,
     packing: str = "2b",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from gen.area import Area, estimate_area
 from gen.assemble import assemble
 from gen.cycles import Cycles
@@ -12,8 +14,11 @@ from golden.errors import TritiumError
 from golden.formats import MEMORIES
 from golden.image import MemoryImage
 from golden.network import Network
+from golden.scheme_network import AnyNetwork, SegmentedNetwork
+from golden.segmented_integer import half
 from rtl.config import ARRAYS, EngineConfig
 from rtl.engine import Engine
+from rtl.scaling import Scaling
 
 MODULE = "tritium"
 """Name of the generated top module."""
@@ -45,7 +50,7 @@ class Plan:
     Parameters
     ----------
     network
-        What it runs.
+        What it runs; one with segments is `golden.scheme_network.SegmentedNetwork.aligned` to the engine's columns.
     config
         The engine, whose limits the network must fit.
     family
@@ -53,7 +58,7 @@ class Plan:
 
     """
 
-    network: Network
+    network: AnyNetwork
     config: EngineConfig
     family: str = "ecp5"
 
@@ -67,6 +72,10 @@ class Plan:
             "weight_words": sum(_weight_words(self.network, config.rows, config.columns)),
             "correction_words": sum(_correction_words(self.network, config.lanes)),
         }
+        if isinstance(self.network, SegmentedNetwork) and config.scaling != (needed := _scaling(self.network)):
+            raise TritiumError(f"{self.network.name} needs {needed}; the engine has {config.scaling}")
+        if isinstance(self.network, Network) and config.scaling:
+            raise TritiumError(f"{self.network.name} has one scale a layer; the engine has {config.scaling}")
         for name, need in needs.items():
             if need > getattr(config, name):
                 raise TritiumError(f"{self.network.name} needs {name} {need}; the engine has {getattr(config, name)}")
@@ -86,11 +95,8 @@ class Plan:
 
     @property
     def tiling(self) -> list[tuple[int, int]]:
-        """For each layer, its tiles and the chunks of a tile."""
-        return [
-            (-(-layer.outputs // self.config.rows), -(-layer.inputs // self.config.columns))
-            for layer in self.network.layers
-        ]
+        """For each layer, its tiles and the chunks that a tile takes in all its passes."""
+        return _tiling(self.network, self.config.rows, self.config.columns)
 
     @cached_property
     def area(self) -> Area:
@@ -153,7 +159,7 @@ class Plan:
             "vectors in flight": config.vectors,
             "packing": config.packing,
             "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
-            "output": f"{config.lanes} x int{config.accumulator_width} a word, up to {config.max_outputs} values",
+            "output": f"{config.lanes} x int{config.result_width} a word, up to {config.max_outputs} values",
             "memories": ", ".join(
                 f"{name} {config.depths[name]} x {sum(config.transfers[name])} bits" for name in MEMORIES
             ),
@@ -163,7 +169,7 @@ class Plan:
 
 
 def plan_network(
-    network: Network,
+    network: AnyNetwork,
     fold: Fold,
     *,
     packing: str = "2b",
@@ -173,6 +179,10 @@ def plan_network(
     writable: bool = True,
 ) -> Plan:
     """The smallest engine of a fold that runs the network."""
+    scaling = None
+    if isinstance(network, SegmentedNetwork):
+        network = network.aligned(max(fold.columns, 1))
+        scaling = _scaling(network)
     config = EngineConfig(
         rows=fold.rows,
         columns=fold.columns,
@@ -187,19 +197,41 @@ def plan_network(
         array=array,
         vectors=vectors,
         spram=spram,
+        scaling=scaling,
         input_signed=network.input_type == "int8",
         writable=writable,
     )
     return Plan(network, config, ARRAYS[array].family or Plan.family)
 
 
-def _longest_hidden(network: Network) -> int:
+def _scaling(network: SegmentedNetwork) -> Scaling:
+    """The scale step that the network takes."""
+    mantissas = max(int(np.abs(part.mantissas).max()) for layer in network.layers for part in layer.parts)
+    largest = max(layer.bound for layer in network.layers) + half(network.shift)
+    return Scaling(
+        longest=max(end - start for layer in network.layers for start, end in layer.passes),
+        mantissa_bits=mantissas.bit_length() + 1,
+        accumulator_bits=largest.bit_length() + 1,
+        shift=network.shift,
+        rule=network.rule,
+        groups=max(len(layer.ends) for layer in network.layers),
+    )
+
+
+def _longest_hidden(network: AnyNetwork) -> int:
     return max((layer.inputs for layer in network.layers[1:]), default=1)
 
 
-def _weight_words(network: Network, rows: int, columns: int) -> list[int]:
-    return [-(-layer.outputs // rows) * -(-layer.inputs // columns) for layer in network.layers]
+def _weight_words(network: AnyNetwork, rows: int, columns: int) -> list[int]:
+    return [tiles * chunks for tiles, chunks in _tiling(network, rows, columns)]
 
 
-def _correction_words(network: Network, lanes: int) -> list[int]:
-    return [-(-layer.outputs // lanes) for layer in network.layers]
+def _correction_words(network: AnyNetwork, lanes: int) -> list[int]:
+    return [-(-layer.outputs // lanes) * len(layer.passes) for layer in network.layers]
+
+
+def _tiling(network: AnyNetwork, rows: int, columns: int) -> list[tuple[int, int]]:
+    return [
+        (-(-layer.outputs // rows), sum(-(-(end - start) // columns) for start, end in layer.passes))
+        for layer in network.layers
+    ]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from golden.network import Layer
+from golden.segmented_integer import IntegerLayer
 from rtl.activation_buffer import ActivationBuffer
 from rtl.config import EngineConfig
-from rtl.drain import Drain
 from rtl.engine import Engine
 from rtl.sequencer import Sequencer
 
@@ -22,10 +22,11 @@ class Times(NamedTuple):
 
 
 class _Size(NamedTuple):
-    """A layer on an engine: words of its input, chunks of a tile, tiles, and words of the last tile's results."""
+    """A layer on an engine: words of its input, passes of a tile, tiles, and words of the last tile's results."""
 
     words: int
-    chunks: int
+    passes: tuple[tuple[int, int], ...]
+    """Of each, its first chunk and the one behind its last."""
     tiles: int
     last_words: int
 
@@ -45,7 +46,7 @@ class _Whole(NamedTuple):
     words: int
 
 
-def follow(config: EngineConfig, layers: Sequence[Layer], count: int) -> list[Times]:
+def follow(config: EngineConfig, layers: Sequence[Layer | IntegerLayer], count: int) -> list[Times]:
     """The times of the first `count` vectors, all offered at once, results taken at once; the first enters in cycle 0.
 
     Three things happen, each as soon as it may, in the order of their cycles: words of inputs enter, a vector leaves
@@ -55,12 +56,12 @@ def follow(config: EngineConfig, layers: Sequence[Layer], count: int) -> list[Ti
 
 
 class _Timeline:
-    def __init__(self, config: EngineConfig, layers: Sequence[Layer], count: int):
+    def __init__(self, config: EngineConfig, layers: Sequence[Layer | IntegerLayer], count: int):
         self._config, self._count, self._vectors = config, count, config.vectors
         self._sizes = [
             _Size(
                 _ceil(layer.inputs, config.lanes),
-                _ceil(layer.inputs, config.columns),
+                tuple((start // config.columns, _ceil(end, config.columns)) for start, end in layer.passes),
                 _ceil(layer.outputs, config.rows),
                 _ceil((layer.outputs - 1) % config.rows + 1, config.lanes),
             )
@@ -167,11 +168,15 @@ class _Timeline:
         config, layer = self._config, self._layer[vector]
         size, final = self._sizes[layer], layer == len(self._sizes) - 1
         arrival = self._hidden[vector] if layer else self._inputs[vector]
-        readable = arrival.first + arrival.words - 1 + ActivationBuffer.FILL
-        first = max(cycle + size.chunks, readable, self._tile + config.drain.interval)
-        apart = max(size.chunks, config.drain.interval)
-        self._tile = first + (size.tiles - 1) * apart
-        drained = Engine.LATENCY_MEMORY + config.array_latency - 1 + Drain.LATENCY
+        interval, chunk_words = config.drain.interval, config.columns // config.lanes
+        # The first tile may have to wait for its chunks, the others find all of them.
+        end = cycle
+        for start, behind in size.passes:
+            readable = arrival.first + min(behind * chunk_words, arrival.words) - 1 + ActivationBuffer.FILL
+            end = self._tile = max(end + behind - start, readable, self._tile + interval)
+        apart = sum(max(behind - start, interval) for start, behind in size.passes)
+        first, self._tile = end, end + (size.tiles - 1) * apart
+        drained = Engine.LATENCY_MEMORY + config.array_latency - 1 + config.drained
         last_word = self._tile + drained + size.last_words - 1
         if final:
             self._left.append(last_word + Engine.LATENCY_RESULT)

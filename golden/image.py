@@ -7,7 +7,8 @@ Format, little-endian
     0       4 × u8  magic, ``TRIT``
     4       u16     version, 1
     6       u8      trits in a group of the packing (1: ``2b``, 3: ``3t5b``, 5: ``5t8b``)
-    7       u8      correction, a code of `golden.formats.CORRECTIONS` (0: ones' complement, 1: offset binary)
+    7       u8      low half: correction, a code of `golden.formats.CORRECTIONS` (0: ones' complement, 1: offset
+                    binary); high half: an index of `golden.formats.SCALES`, 0 without scales
     8       u16     rows of the array
     10      u16     columns of the array
     12      u16     lanes of the streams
@@ -19,9 +20,11 @@ Format, little-endian
     ======  ======  ==========================================================================
 
     A memory word takes a whole number of 32-bit transfers, lowest bits first, unused bits zero. Program: one word of
-    two transfers a layer (`golden.formats.PROGRAM_FIELDS`). Corrections: one word a stream word of every layer's
-    outputs, one signed transfer a lane. Weights: one word a chunk, tile by tile, layer by layer; trit ``r·C + c`` of
-    the word is row r, column c of the tile.
+    two transfers a layer (`golden.formats.PROGRAM_FIELDS`), of four with scales (and `SEGMENT_FIELDS`). Corrections:
+    one word a stream word of every layer's outputs, one signed transfer a lane; with scales one for each pass of the
+    array, and behind the corrections a signed mantissa for each lane, then the flags of groups, if there are any.
+    Weights: one word a chunk, tile by tile and pass by pass, layer by layer; trit ``r·C + c`` of the word is row r,
+    column c of the tile.
 """
 
 import struct
@@ -41,6 +44,8 @@ from golden.formats import (
     ONES_COMPLEMENT,
     PACKINGS,
     PROGRAM_FIELDS,
+    SCALES,
+    SEGMENT_FIELDS,
     Correction,
     Packing,
 )
@@ -49,7 +54,7 @@ from golden.trits import pack, unpack
 MAGIC, VERSION = b"TRIT", 1
 _HEADER = struct.Struct("<4sHBBHHHHIII")
 _TRANSFER = LOAD_WIDTH // 8
-_PROGRAM_TRANSFERS = sum(PROGRAM_FIELDS.values()) // LOAD_WIDTH
+_FIELDS = PROGRAM_FIELDS | SEGMENT_FIELDS
 
 
 class Geometry(NamedTuple):
@@ -60,11 +65,27 @@ class Geometry(NamedTuple):
     lanes: int
     packing: Packing
     correction: Correction = ONES_COMPLEMENT
+    scales: str = SCALES[0]
+    """One of `golden.formats.SCALES`."""
+
+    @property
+    def program(self) -> dict[str, int]:
+        """Fields of a word of the program, and their bits."""
+        return PROGRAM_FIELDS if self.scales == SCALES[0] else _FIELDS
+
+    @property
+    def transfers(self) -> dict[str, int]:
+        """For each memory, the transfers of a word."""
+        return {
+            "program": sum(self.program.values()) // LOAD_WIDTH,
+            "corrections": self.lanes if self.scales == SCALES[0] else 2 * self.lanes + (self.scales == SCALES[2]),
+            "weights": -(-self.packing.word_bits(self.rows * self.columns) // LOAD_WIDTH),
+        }
 
 
 @dataclass(frozen=True)
 class LayerProgram:
-    """One layer of the program; the fields are those of `golden.formats.PROGRAM_FIELDS`."""
+    """One layer of the program; the fields are those of `golden.formats.PROGRAM_FIELDS` and `SEGMENT_FIELDS`."""
 
     last_input: int
     last_chunk: int
@@ -72,10 +93,15 @@ class LayerProgram:
     last_drain: int
     relu: bool
     final: bool
+    last_segment: int = 0
+    last_inner: int = 0
+    last_plane: int = 0
+    last_side_plane: int = 0
+    spare: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, limit = int(getattr(self, field.name)), (1 << PROGRAM_FIELDS[field.name]) - 1
+            value, limit = int(getattr(self, field.name)), (1 << _FIELDS[field.name]) - 1
             if not 0 <= value <= limit:
                 raise TritiumError(f"a layer's {field.name} is {value}; the program holds 0 to {limit}")
 
@@ -104,7 +130,7 @@ class MemoryImage:
     program
         One entry a layer; the last one, and no other, is final.
     corrections
-        int32, shape (words, lanes): what the drain adds to each output.
+        int32, shape (words, transfers of a word): what the drain adds to each output, and with scales what follows.
     weights
         Trits, shape (words, rows·columns).
 
@@ -118,7 +144,7 @@ class MemoryImage:
     def words(self, memory: str) -> NDArray[np.uint8]:
         """A memory's words as bytes, shape (words, bytes of a word in the image)."""
         if memory == "program":
-            return np.array([list(_program_bytes(layer)) for layer in self.program], np.uint8)
+            return np.array([list(_program_bytes(layer, self.geometry)) for layer in self.program], np.uint8)
         if memory == "corrections":
             return np.ascontiguousarray(self.corrections, "<i4").view(np.uint8)
         packed = pack(self.weights, self.geometry.packing)
@@ -139,9 +165,10 @@ class MemoryImage:
     def to_bytes(self) -> bytes:
         """The image file."""
         payload = b"".join(self.words(memory).tobytes() for memory in MEMORIES)
-        rows, columns, lanes, packing, correction = self.geometry
+        rows, columns, lanes, packing, correction, scales = self.geometry
+        code = correction.code | SCALES.index(scales) << 4
         sizes = (len(self.program), len(self.corrections), len(self.weights))
-        header = _HEADER.pack(MAGIC, VERSION, packing.trits, correction.code, rows, columns, lanes, *sizes, 0)[:-4]
+        header = _HEADER.pack(MAGIC, VERSION, packing.trits, code, rows, columns, lanes, *sizes, 0)[:-4]
         return header + struct.pack("<I", zlib.crc32(payload, zlib.crc32(header))) + payload
 
     @classmethod
@@ -157,17 +184,19 @@ class MemoryImage:
         if computed != crc:
             raise TritiumError(f"the image's CRC-32 is {computed:08x} where its header says {crc:08x}; it is damaged")
         packing = next((packing for packing in PACKINGS.values() if packing.trits == trits), None)
-        if packing is None or code not in CORRECTIONS or 0 in (rows, columns, lanes, *sizes):
+        correction, scales = CORRECTIONS.get(code & 15), dict(enumerate(SCALES)).get(code >> 4)
+        if packing is None or correction is None or scales is None or 0 in (rows, columns, lanes, *sizes):
             raise TritiumError(f"the image's header is not known: {content[: _HEADER.size].hex(' ')}")
-        transfers = (_PROGRAM_TRANSFERS, lanes, -(-packing.word_bits(rows * columns) // LOAD_WIDTH))
+        geometry = Geometry(rows, columns, lanes, packing, correction, scales)
+        transfers = tuple(geometry.transfers.values())
         lengths = [size * count * _TRANSFER for size, count in zip(sizes, transfers, strict=True)]
         if sum(lengths) != len(payload):
             raise TritiumError(f"the image's payload has {len(payload)} bytes where its header makes {sum(lengths)}")
         program, corrections, weights = np.split(np.frombuffer(payload, np.uint8), np.cumsum(lengths)[:-1])
         image = cls(
-            Geometry(rows, columns, lanes, packing, CORRECTIONS[code]),
-            tuple(_read_program(word.tobytes()) for word in program.reshape(sizes[0], -1)),
-            corrections.view("<i4").reshape(sizes[1], lanes).astype(np.int32),
+            geometry,
+            tuple(_read_program(word.tobytes(), geometry) for word in program.reshape(sizes[0], -1)),
+            corrections.view("<i4").reshape(sizes[1], transfers[1]).astype(np.int32),
             unpack(weights.reshape(sizes[2], transfers[2] * _TRANSFER), rows * columns, packing),
         )
         for index, layer in enumerate(image.program):
@@ -178,18 +207,18 @@ class MemoryImage:
         return image
 
 
-def _program_bytes(layer: LayerProgram) -> bytes:
+def _program_bytes(layer: LayerProgram, geometry: Geometry) -> bytes:
     word, shift = 0, 0
-    for name, width in PROGRAM_FIELDS.items():
+    for name, width in geometry.program.items():
         word |= int(getattr(layer, name)) << shift
         shift += width
     return word.to_bytes(shift // 8, "little")
 
 
-def _read_program(content: bytes) -> LayerProgram:
+def _read_program(content: bytes, geometry: Geometry) -> LayerProgram:
     word = int.from_bytes(content, "little")
     values: dict[str, int] = {}
-    for name, width in PROGRAM_FIELDS.items():
+    for name, width in geometry.program.items():
         values[name] = word & (1 << width) - 1
         word >>= width
     flags = {name: bool(values.pop(name)) for name in ("relu", "final")}

@@ -6,15 +6,16 @@ from functools import cached_property
 from amaranth.hdl import Shape, signed, unsigned
 
 from golden.errors import TritiumError
-from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, Correction
+from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, SCALES, SEGMENT_FIELDS, Correction
 from rtl.activation_buffer import BufferConfig
 from rtl.array import ArrayConfig, MacArray
 from rtl.array_ecp5 import Ecp5Array
 from rtl.array_ice40 import Ice40Array
 from rtl.array_portable import PortableArray
-from rtl.drain import DrainConfig
+from rtl.drain import Drain, DrainConfig
 from rtl.limits import check_multiple, check_range
 from rtl.quantizer_config import QuantizerConfig
+from rtl.scaling import Scaling
 
 ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
 """The implementations of the array."""
@@ -45,6 +46,8 @@ class EngineConfig:
         Vectors in flight, 1 or 2: with 2, one's layers run while the other's activations are quantised.
     spram
         Whether weights lie in the SPRAM of an iCE40 UP5K instead of block RAM; they then have to be loaded.
+    scaling
+        The scale step, for networks of `golden.scheme_network`; without one, networks of one scale a layer run.
     input_signed
         Whether inputs are int8 (True) or uint8 (False).
     writable
@@ -65,6 +68,7 @@ class EngineConfig:
     array: str = "portable"
     vectors: int = 2
     spram: bool = False
+    scaling: Scaling | None = None
     input_signed: bool = False
     writable: bool = True
 
@@ -89,7 +93,8 @@ class EngineConfig:
     @property
     def array_config(self) -> ArrayConfig:
         """The array."""
-        return ArrayConfig(self.rows, self.columns, max(self.max_inputs, self.max_hidden))
+        longest = self.scaling.longest if self.scaling else max(self.max_inputs, self.max_hidden)
+        return ArrayConfig(self.rows, self.columns, longest)
 
     @property
     def array_latency(self) -> int:
@@ -103,13 +108,30 @@ class EngineConfig:
 
     @property
     def accumulator_width(self) -> int:
-        """Bits of an accumulator, and of a result."""
+        """Bits of an accumulator of the array."""
         return self.array_config.accumulator_width
+
+    @property
+    def result_width(self) -> int:
+        """Bits of a result."""
+        return self.scaling.result_bits if self.scaling else self.accumulator_width
+
+    @property
+    def drained(self) -> int:
+        """Cycles from a tile's sums to its first results."""
+        return Drain.LATENCY + (self.scaling.latency if self.scaling else 0)
 
     @property
     def drain(self) -> DrainConfig:
         """The drain."""
-        return DrainConfig(self.rows, self.lanes, self.accumulator_width)
+        scaling = self.scaling
+        groups, factors = (scaling.groups, scaling.factors) if scaling else (0, False)
+        return DrainConfig(self.rows, self.lanes, self.accumulator_width, groups, factors)
+
+    @property
+    def scales(self) -> str:
+        """What stands beside the corrections, one of `golden.formats.SCALES`."""
+        return SCALES[(1 + self.scaling.factors) if self.scaling else 0]
 
     @property
     def element(self) -> Shape:
@@ -125,9 +147,13 @@ class EngineConfig:
     def quantizer(self) -> QuantizerConfig:
         """The quantiser, with a channel for the layers of each vector in flight and one for inputs."""
         # Nine bits hold the magnitude of every input, 255 and -128 included.
-        width = max(self.accumulator_width, 9)
+        width = max(self.result_width, 9)
         hidden_words = -(-self.max_hidden // self.lanes)
-        return QuantizerConfig(self.lanes, width, (*[hidden_words] * self.vectors, self.input_words))
+        depths = (*[hidden_words] * self.vectors, self.input_words)
+        if not self.scaling:
+            return QuantizerConfig(self.lanes, width, depths)
+        groups = self.scaling.groups if self.scaling.factors else 1
+        return QuantizerConfig(self.lanes, width, depths, self.scaling.rule, groups)
 
     @property
     def buffer(self) -> BufferConfig:
@@ -145,9 +171,13 @@ class EngineConfig:
         """For each memory, the bits that its words keep of each 32-bit transfer of the image."""
         weight_bits = PACKINGS[self.packing].word_bits(self.rows * self.columns)
         whole, rest = divmod(weight_bits, LOAD_WIDTH)
+        fields = PROGRAM_FIELDS | SEGMENT_FIELDS if self.scaling else PROGRAM_FIELDS
+        scales: tuple[int, ...] = ()
+        if self.scaling:
+            scales = (self.scaling.mantissa_bits,) * self.lanes + ((2,) if self.scaling.factors else ())
         return {
-            "program": (LOAD_WIDTH,) * (sum(PROGRAM_FIELDS.values()) // LOAD_WIDTH),
-            "corrections": (self.accumulator_width,) * self.lanes,
+            "program": (LOAD_WIDTH,) * (sum(fields.values()) // LOAD_WIDTH),
+            "corrections": (self.accumulator_width,) * self.lanes + scales,
             "weights": (LOAD_WIDTH,) * whole + ((rest,) if rest else ()),
         }
 

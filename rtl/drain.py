@@ -1,11 +1,13 @@
 """The way out of the array: accumulators become a stream of corrected, rectified results."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.formats import FACTOR_BITS
 from rtl.layouts import indices, words
 from rtl.limits import check_multiple, check_range
 
@@ -22,12 +24,19 @@ class DrainConfig:
         Results a cycle; divides `rows`.
     width
         Bits of an accumulator, 1 to 32.
+    groups
+        For a scaling engine, the groups of a vector at most: its tiles are passes, whose results a
+        `rtl.scaling.ScaleStep` adds up and rectifies. 0: tiles are whole, and results leave rectified.
+    factors
+        Whether a pass has a factor.
 
     """
 
     rows: int
     lanes: int
     width: int
+    groups: int = 0
+    factors: bool = False
 
     def __post_init__(self) -> None:
         check_range("drain", "rows", self.rows, 1, 1024)
@@ -46,9 +55,15 @@ class DrainConfig:
 
         ``last_word``: index of its last word; ``relu``: whether negative results become zero; ``final``: whether the
         results leave the engine; ``end``: whether the tile is the layer's last; ``vector``: which of the vectors in
-        flight it belongs to.
+        flight it belongs to. In a scaling engine: ``opens``, ``closes``: whether it is the first, the last pass of its
+        rows; ``factor``, if there are any.
         """
-        return data.StructLayout({"last_word": indices(self.interval), "relu": 1, "final": 1, "end": 1, "vector": 1})
+        fields: dict[str, Any] = {"last_word": indices(self.interval), "relu": 1, "final": 1, "end": 1, "vector": 1}
+        if self.groups:
+            fields |= {"opens": 1, "closes": 1}
+        if self.factors:
+            fields |= {"factor": FACTOR_BITS}
+        return data.StructLayout(fields)
 
 
 class Drain(wiring.Component):
@@ -78,8 +93,8 @@ class Drain(wiring.Component):
     corrections
         In, ArrayLayout(signed(width), lanes): two cycles after the address that holds in the cycle of its
         `next_correction`.
-    result, vector
-        Out, 1: the word on `o` is a result of the network, otherwise it is the next layer's input; its vector.
+    of
+        Out, `DrainConfig.tile`: the tile of the word on `o`.
     o
         Out, stream of `words` (signed(width), lanes): always taken. ``last`` marks the layer's last word.
 
@@ -96,8 +111,7 @@ class Drain(wiring.Component):
     rewind: Signal
     source: Signal
     corrections: data.View
-    result: Signal
-    vector: Signal
+    of: data.View
     o: stream.Interface
 
     def __init__(self, config: DrainConfig):
@@ -112,8 +126,7 @@ class Drain(wiring.Component):
                 "rewind": Out(1),
                 "source": Out(1),
                 "corrections": In(lanes),
-                "result": Out(1),
-                "vector": Out(1),
+                "of": Out(config.tile),
                 "o": Out(stream.Signature(words(signed(config.width), config.lanes), always_ready=True)),
             }
         )
@@ -152,12 +165,11 @@ class Drain(wiring.Component):
         m.d.sync += [
             self.o.valid.eq(shown),
             self.o.payload.last.eq(final_word & shown_tile.end),
-            self.result.eq(shown_tile.final),
-            self.vector.eq(shown_tile.vector),
+            self.of.eq(shown_tile),
         ]
         for lane in range(lanes):
             corrected = Signal(signed(width), name=f"corrected_{lane}")
             m.d.comb += corrected.eq(waiting.word_select(lane, width) + self.corrections[lane])
-            negative = shown_tile.relu & corrected[-1]
+            negative = 0 if self.config.groups else shown_tile.relu & corrected[-1]
             m.d.sync += self.o.payload.data[lane].eq(Mux(negative, 0, corrected))
         return m

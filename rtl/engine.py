@@ -12,11 +12,13 @@ from rtl.activation_buffer import ActivationBuffer
 from rtl.config import ARRAYS, EngineConfig
 from rtl.decoder import TritDecoder
 from rtl.drain import Drain
+from rtl.factor_memory import FactorMemory
 from rtl.intake import Intake
 from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
 from rtl.pipeline import delayed, registered
 from rtl.quantizer import Quantizer
+from rtl.scaling import ScaleStep
 from rtl.sequencer import Sequencer
 from rtl.spram_memory import SpramMemory
 
@@ -38,7 +40,7 @@ class Engine(wiring.Component):
         In, stream of ArrayLayout(unsigned(8) or signed(8), lanes): input vectors, each as many words as the program
         says; the lanes beyond a vector's end must be 0.
     o
-        Out, stream of `words` (signed(accumulator_width), lanes): the last layer's results, each vector's last word
+        Out, stream of `words` (signed(result_width), lanes): the last layer's results, each vector's last word
         marked; lanes beyond the last layer's outputs are 0.
     load
         In, stream of `LOAD`: the memory image; ready while no vector is in the engine (never if not writable);
@@ -68,7 +70,7 @@ class Engine(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(config.element, config.lanes))),
-                "o": Out(stream.Signature(words(signed(config.accumulator_width), config.lanes))),
+                "o": Out(stream.Signature(words(signed(config.result_width), config.lanes))),
                 "load": In(stream.Signature(LOAD)),
             }
         )
@@ -91,12 +93,31 @@ class Engine(wiring.Component):
             element=config.element,
             input_words=config.input_words,
             quantizer=config.quantizer,
+            buffer=config.buffer,
         )
         m.submodules.quantizer = quantizer = Quantizer(config.quantizer)
         m.submodules.buffer = buffer = ActivationBuffer(config.buffer)
         m.submodules.decoder = decoder = TritDecoder(config.packing, config.rows * config.columns)
         m.submodules.array = array = ARRAYS[config.array](config.array_config)
         m.submodules.drain = drain = Drain(config.drain)
+        given, result, vector, scales, factors = drain.o, drain.of.final, drain.of.vector, [], None
+        if config.scaling:
+            m.submodules.scaling = scaling = ScaleStep(config.scaling, config.drain)
+            wiring.connect(m, drain.o, scaling.i)
+            m.d.comb += scaling.of.eq(drain.of)
+            given, result, vector = scaling.o, scaling.result, scaling.vector
+            scales = [scaling.mantissas.as_value()]
+            if config.scaling.factors:
+                scales.append(scaling.marks)
+                m.submodules.factors = factors = FactorMemory(
+                    vectors=config.vectors, groups=config.scaling.groups, buffer=config.buffer
+                )
+                m.d.comb += [
+                    factors.factor.eq(quantizer.factor),
+                    intake.marks.eq(scaling.o_marks),
+                    intake.last_segment.eq(sequencer.last_segment),
+                    intake.last_inner.eq(sequencer.last_inner),
+                ]
         # The queue counts its output register, which a burst of words does not find free at once.
         m.submodules.results = results = SyncFIFOBuffered(
             width=self.o.payload.shape().size, depth=config.vectors * config.result_words + 1
@@ -107,9 +128,9 @@ class Engine(wiring.Component):
         wiring.connect(m, intake.o, quantizer.i)
         turn = Signal()
         m.d.comb += [
-            intake.results.valid.eq(drain.o.valid & ~drain.result),
-            intake.results.payload.last.eq(drain.o.payload.last),
-            intake.vector.eq(drain.vector),
+            intake.results.valid.eq(given.valid & ~result),
+            intake.results.payload.last.eq(given.payload.last),
+            intake.vector.eq(vector),
             # A change of the program must be read before the next vector enters.
             intake.open.eq(sequencer.prepared & ~sequencer.restart),
             intake.last_input.eq(sequencer.last_input),
@@ -121,7 +142,7 @@ class Engine(wiring.Component):
             quantizer.o.ready.eq(1),
         ]
         for lane in range(config.lanes):
-            m.d.comb += intake.results.payload.data[lane].eq(drain.o.payload.data[lane])
+            m.d.comb += intake.results.payload.data[lane].eq(given.payload.data[lane])
         with m.If(quantizer.o.payload.channel == config.vectors):
             m.d.comb += buffer.into.eq(config.vectors + turn)
             if config.vectors > 1:
@@ -144,18 +165,21 @@ class Engine(wiring.Component):
 
         # Tiles: the drain hears of one a cycle before its sums are there.
         ahead = self.LATENCY_MEMORY + config.array_latency - 1
-        tile = Cat(sequencer.issue & sequencer.last, sequencer.tile)
-        coming = delayed(m, tile, ahead - 1, "tile")
+        tile = registered(m, Cat(sequencer.issue & sequencer.last, sequencer.tile), "tile_ended")
+        if factors:
+            m.d.comb += [factors.region.eq(sequencer.region), factors.group.eq(sequencer.group)]
+            tile = Cat(tile[: -len(factors.value)], factors.value)
+        coming = delayed(m, tile, ahead - 1 - FactorMemory.LATENCY, "tile")
         m.d.comb += [
             Cat(drain.start, drain.tile).eq(registered(m, coming, "tile_at_drain")),
             drain.sums.eq(array.sums),
         ]
-        self._memories(m, sequencer, drain, decoder, coming)
+        self._memories(m, sequencer, drain, decoder, coming, scales)
 
         # Results: the queue has room for all vectors whose last layer may have started.
         m.d.comb += [
-            results.w_en.eq(drain.o.valid & drain.result),
-            results.w_data.eq(drain.o.payload),
+            results.w_en.eq(given.valid & result),
+            results.w_data.eq(given.payload),
             self.o.valid.eq(results.r_rdy),
             Value.cast(self.o.payload).eq(results.r_data),
             results.r_en.eq(self.o.ready),
@@ -163,8 +187,13 @@ class Engine(wiring.Component):
         ]
         return m
 
-    def _memories(self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder, coming: Value) -> None:
-        """The memories, their addresses, and the load port; `coming` is what the drain will hear a cycle later."""
+    def _memories(
+        self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder, coming: Value, scales
+    ) -> None:
+        """The memories, their addresses, and the load port.
+
+        `coming` is what the drain will hear a cycle later, `scales` what stands behind the corrections.
+        """
         # Each vector in flight goes through the corrections at its own pace.
         shape = indices(self.config.correction_words)
         corrections = Array(Signal(shape, name=f"correction_{vector}") for vector in range(self.config.vectors))
@@ -180,7 +209,7 @@ class Engine(wiring.Component):
             self.memories["corrections"].address.eq(correction),
             self.memories["weights"].address.eq(sequencer.weight),
             Value.cast(sequencer.program).eq(self.memories["program"].data),
-            Value.cast(drain.corrections).eq(self.memories["corrections"].data),
+            Cat(drain.corrections.as_value(), *scales).eq(self.memories["corrections"].data),
             decoder.i.eq(self.memories["weights"].data),
         ]
         load = self.load.payload

@@ -1,9 +1,10 @@
 """The way into the quantiser: input vectors in turn, and results of layers between their words."""
 
-from amaranth.hdl import Array, Module, Shape, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl.activation_buffer import BufferConfig
 from rtl.layouts import indices, words
 from rtl.limits import check_range
 from rtl.quantizer_config import QuantizerConfig
@@ -25,6 +26,8 @@ class Intake(wiring.Component):
         Most words of an input vector, 1 to 65536.
     quantizer
         The quantiser behind it: channel v takes the results of vector v's layers, the last channel the inputs.
+    buffer
+        The activation buffer, whose chunks make up the groups of inputs.
 
     Members
     -------
@@ -38,6 +41,10 @@ class Intake(wiring.Component):
         In, 1: input may enter.
     last_input
         In: index of an input vector's last word, valid while `open`.
+    last_segment, last_inner
+        In: likewise, see `golden.formats.SEGMENT_FIELDS`; only if the quantiser's rule has groups.
+    marks
+        In, 2: what `golden.formats.SCALES` calls flags, of the word on `results`; likewise.
     freed
         In, a bit for each vector: its input is no longer needed.
     waiting
@@ -54,15 +61,22 @@ class Intake(wiring.Component):
     vector: Signal
     open: Signal
     last_input: Signal
+    last_segment: Signal
+    last_inner: Signal
+    marks: Signal
     freed: Signal
     waiting: Signal
     o: stream.Interface
 
-    def __init__(self, *, vectors: int, element: Shape, input_words: int, quantizer: QuantizerConfig):
+    def __init__(
+        self, *, vectors: int, element: Shape, input_words: int, quantizer: QuantizerConfig, buffer: BufferConfig
+    ):
         check_range("intake", "vectors", vectors, 1, 2)
         check_range("intake", "input words", input_words, 1, 65536)
-        self.vectors, self.lanes = vectors, quantizer.lanes
+        self.vectors, self.lanes, self.grouped = vectors, quantizer.lanes, quantizer.grouped
+        self.chunk_words = buffer.columns // buffer.lanes
         value = signed(quantizer.width)
+        groups = {"last_segment": In(buffer.chunk), "last_inner": In(buffer.chunk), "marks": In(2)}
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(element, quantizer.lanes))),
@@ -72,8 +86,9 @@ class Intake(wiring.Component):
                 "last_input": In(indices(input_words)),
                 "freed": In(vectors),
                 "waiting": Out(1),
-                "o": Out(stream.Signature(quantizer.words(value))),
+                "o": Out(stream.Signature(quantizer.entering)),
             }
+            | (groups if quantizer.grouped else {})
         )
 
     def elaborate(self, platform) -> Module:
@@ -107,4 +122,27 @@ class Intake(wiring.Component):
                 m.d.sync += [entered.eq(0), whole[turn].eq(1)]
                 if self.vectors > 1:
                     m.d.sync += turn.eq(~turn)
+        if self.grouped:
+            self._groups(m)
         return m
+
+    def _groups(self, m: Module) -> None:
+        """Where groups end: inputs are counted by chunks, results have marks."""
+        word = Signal(indices(self.chunk_words))
+        chunk, place = Signal.like(self.last_inner), Signal.like(self.last_segment)
+        chunk_ends, group_ends, inner = Signal(), Signal(), Signal()
+        m.d.comb += [
+            chunk_ends.eq(word == self.chunk_words - 1),
+            inner.eq(chunk <= self.last_inner),
+            group_ends.eq(chunk_ends & inner & ((place == self.last_segment) | (chunk == self.last_inner))),
+        ]
+        with m.If(self.results.valid):
+            m.d.comb += Cat(self.o.payload.group_last, self.o.payload.wide).eq(self.marks)
+        with m.Else():
+            m.d.comb += [self.o.payload.group_last.eq(group_ends | self.o.payload.last), self.o.payload.wide.eq(~inner)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += word.eq(Mux(chunk_ends, 0, word + 1))
+            with m.If(chunk_ends):
+                m.d.sync += [chunk.eq(chunk + 1), place.eq(Mux(group_ends, 0, place + 1))]
+            with m.If(self.o.payload.last):
+                m.d.sync += [word.eq(0), chunk.eq(0), place.eq(0)]

@@ -4,16 +4,19 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import PROGRAM_FIELDS
+from golden.formats import PROGRAM_FIELDS, SEGMENT_FIELDS
 from rtl.activation_buffer import BufferConfig
 from rtl.drain import DrainConfig
 from rtl.layouts import indices
 from rtl.limits import check_range
 from rtl.loadable_memory import LoadableMemory
 from rtl.pipeline import registered
+from rtl.walk import Walk
 
-PROGRAM = data.StructLayout(dict(PROGRAM_FIELDS))
-"""A layer of the program, see `golden.formats.PROGRAM_FIELDS`."""
+
+def program_layout(drain: DrainConfig) -> data.StructLayout:
+    """A layer of the program, see `golden.formats.PROGRAM_FIELDS`, and `SEGMENT_FIELDS` in a scaling engine."""
+    return data.StructLayout(PROGRAM_FIELDS | SEGMENT_FIELDS if drain.groups else dict(PROGRAM_FIELDS))
 
 
 class Sequencer(wiring.Component):
@@ -50,13 +53,13 @@ class Sequencer(wiring.Component):
     layer
         Out: address into the program memory.
     program
-        In, `PROGRAM`: that layer, `LoadableMemory.LATENCY` cycles later.
+        In, `program_layout`: that layer, `LoadableMemory.LATENCY` cycles later.
     restart
         In, 1: the program changed; honoured while `idle`.
     prepared
         Out, 1: the program has been read; not in the `FETCH` - 1 cycles after a restart.
-    last_input
-        Out: index of an input vector's last stream word, while `prepared`.
+    last_input, last_segment, last_inner
+        Out: what the first layer's entry says, while `prepared`; the last two in a scaling engine.
     waiting
         In, 1: an input vector has entered, at least in part, whose first layer has not run.
     idle
@@ -68,13 +71,15 @@ class Sequencer(wiring.Component):
     issue
         Out, 1: a chunk starts in this cycle.
     first, last
-        Out, 1: it is the first, the last of its tile.
+        Out, 1: it is the first, the last of its tile, or its pass.
     region, chunk
         Out: where it is in the activation buffer.
     weight
         Out: the address of its weights.
     tile
-        Out, `DrainConfig.tile`: the tile that the chunk belongs to.
+        Out, `DrainConfig.tile`: the tile that the chunk belongs to; ``factor`` is left out.
+    group
+        Out: in a scaling engine, the number of the group of inputs that it belongs to.
 
     Throughput: one chunk a cycle, as far as activations are available and tiles are `DrainConfig.interval` apart.
 
@@ -87,6 +92,8 @@ class Sequencer(wiring.Component):
     restart: Signal
     prepared: Signal
     last_input: Signal
+    last_segment: Signal
+    last_inner: Signal
     waiting: Signal
     idle: Signal
     available: data.View
@@ -100,6 +107,7 @@ class Sequencer(wiring.Component):
     chunk: Signal
     weight: Signal
     tile: data.View
+    group: Signal
 
     def __init__(
         self,
@@ -117,14 +125,15 @@ class Sequencer(wiring.Component):
         for name, value in (("input words", input_words), ("tiles", tiles)):
             check_range("sequencer", name, value, 1, 65536)
         check_range("sequencer", "weight words", weight_words, 1, 1 << 24)
-        self.vectors, self.tiles, self.drain = vectors, tiles, drain
+        self.vectors, self.tiles, self.buffer, self.drain = vectors, tiles, buffer, drain
         super().__init__(
             {
                 "layer": Out(indices(layers)),
-                "program": In(PROGRAM),
+                "program": In(program_layout(drain)),
                 "restart": In(1),
                 "prepared": Out(1),
                 "last_input": Out(indices(input_words)),
+                **({name: Out(buffer.chunk) for name in ("last_segment", "last_inner")} if drain.groups else {}),
                 "waiting": In(1),
                 "idle": Out(1),
                 "available": In(buffer.counts),
@@ -138,51 +147,30 @@ class Sequencer(wiring.Component):
                 "chunk": Out(buffer.chunk),
                 "weight": Out(indices(weight_words)),
                 "tile": Out(drain.tile),
+                "group": Out(indices(drain.groups)),
             }
         )
 
     def elaborate(self, platform) -> Module:
         """The layer that runs, and what each vector does next."""
         m = Module()
-        step = data.StructLayout(
-            {
-                "last_chunk": self.chunk.shape(),
-                "last_tile": indices(self.tiles),
-                "last_drain": self.tile.last_word.shape(),
-                "relu": 1,
-                "final": 1,
-            }
-        )
-        active, vector, running = Signal(), Signal(init=self.vectors - 1), Signal(step)
-        tile = Signal(indices(self.tiles))
-        apart = Signal(indices(self.drain.interval))  # cycles until the drain can take another tile
-        readable, finish, start = Signal(), Signal(), Signal()
+        m.submodules.walk = walk = Walk(tiles=self.tiles, buffer=self.buffer, drain=self.drain)
+        step, vector = Walk.layer(self.tiles, self.buffer, self.drain), Signal(init=self.vectors - 1)
+        running, start = Signal(step), Signal()
+        active, finish = walk.active, walk.finish
         m.d.comb += [
-            self.issue.eq(active & readable & (~self.last | (apart == 0))),
-            self.first.eq(self.chunk == 0),
-            self.last.eq(self.chunk == running.last_chunk),
-            self.tile.end.eq(tile == running.last_tile),
-            self.tile.relu.eq(running.relu),
-            self.tile.final.eq(running.final),
+            walk.step.eq(running),
+            walk.start.eq(start),
+            walk.available.eq(Array(self.available[region] for region in range(2 * self.vectors))[self.region]),
+            walk.filled.eq(self.filled.bit_select(self.region, 1)),
+            Cat(self.issue, self.first, self.last, self.chunk).eq(Cat(walk.issue, walk.first, walk.last, walk.chunk)),
+            self.tile.eq(walk.tile),
+            self.group.eq(walk.group),
             self.tile.vector.eq(vector),
-            self.tile.last_word.eq(Mux(self.tile.end, running.last_drain, self.drain.interval - 1)),
-            finish.eq(self.issue & self.last & self.tile.end),
             self.clear.eq(finish << self.region),
         ]
-        with m.If(apart != 0):
-            m.d.sync += apart.eq(apart - 1)
         with m.If(self.issue):
-            m.d.sync += [self.chunk.eq(self.chunk + 1), self.weight.eq(self.weight + 1)]
-            with m.If(self.last):
-                m.d.sync += [self.chunk.eq(0), tile.eq(tile + 1), apart.eq(self.drain.interval - 1)]
-        with m.If(finish):
-            m.d.sync += [active.eq(0), tile.eq(0)]
-        # Whether `chunk` is among those available, known a cycle ahead.
-        available = Array(self.available[region] for region in range(2 * self.vectors))[self.region]
-        with m.If(start | self.filled.bit_select(self.region, 1)):
-            m.d.sync += readable.eq(1)
-        with m.Elif(self.issue & ~self.last):
-            m.d.sync += readable.eq(available > self.chunk + 1)
+            m.d.sync += self.weight.eq(self.weight + 1)
 
         # By vector: its next layer, the number of that, whether it is the first, is known, and its first weights.
         each = range(self.vectors)
@@ -212,7 +200,6 @@ class Sequencer(wiring.Component):
         number = Mux(final, 0, numbers[chosen] + 1)
         with m.If(start):
             m.d.sync += [
-                active.eq(1),
                 vector.eq(chosen),
                 Value.cast(running).eq(Array(step.as_value() for step in steps)[chosen]),
                 self.region.eq(Mux(initial[chosen], self.vectors + chosen, chosen)),
@@ -238,6 +225,9 @@ class Sequencer(wiring.Component):
             m.d.sync += [self.layer.eq(0), self.prepared.eq(0)]
         with m.Elif(answered[-1]):
             m.d.sync += [self.last_input.eq(self.program.last_input), self.prepared.eq(1)]
+            if self.drain.groups:
+                m.d.sync += self.last_segment.eq(self.program.last_segment)
+                m.d.sync += self.last_inner.eq(self.program.last_inner)
         for index in each:
             with m.If(restart):
                 m.d.sync += [numbers[index].eq(0), known[index].eq(0)]

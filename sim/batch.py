@@ -126,7 +126,7 @@ def _simulate(
     progress: Progress,
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint64]]:
     """One process: write its input, follow its progress, read its output."""
-    lanes, width = plan.config.lanes, plan.config.accumulator_width
+    lanes, width = plan.config.lanes, plan.config.result_width
     padded = np.pad(vectors, ((0, 0), (0, -vectors.shape[1] % lanes)))
     source, result = stem.with_suffix(".in"), stem.with_suffix(".out")
     source.write_bytes(padded.tobytes())

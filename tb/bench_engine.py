@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gen.plan import Plan
 from golden.network import Layer, Network
+from golden.scheme_network import AnyNetwork
 from rtl.config import EngineConfig
 from sim.testbench import settings
 from tb.bits import from_words, to_words
@@ -84,7 +85,7 @@ class EngineBench:
         values = from_words([data for (data,) in words], 8, self.config.lanes, signed=dtype.kind == "i").reshape(-1)
         logits = network.forward(values[None, : network.layers[0].inputs].astype(dtype)).logits
         padded = np.pad(logits[0], (0, -logits.shape[1] % self.config.lanes)).reshape(-1, self.config.lanes)
-        data = to_words(padded, self.config.accumulator_width)
+        data = to_words(padded, self.config.result_width)
         return [(word, int(index == len(data) - 1)) for index, word in enumerate(data)]
 
     async def _watch_load(self) -> None:
@@ -114,7 +115,7 @@ def random_network(rng: np.random.Generator, config: EngineConfig, *, largest: b
     return Network("random", tuple(layers), "int8" if config.input_signed else "uint8")
 
 
-def random_vectors(rng: np.random.Generator, network: Network) -> NDArray[np.integer[Any]]:
+def random_vectors(rng: np.random.Generator, network: AnyNetwork) -> NDArray[np.integer[Any]]:
     """Input vectors: one of zeros, one of extremes, the others from faint to full range."""
     info = np.iinfo(network.input_type)
     shape = (_VECTORS, network.layers[0].inputs)

@@ -16,6 +16,7 @@ from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
 from golden.image import MemoryImage
 from golden.link import Frame
+from golden.network import Network
 from tritium import app
 
 NETWORK = link_plan().network
@@ -31,6 +32,7 @@ def small_plan(name: str) -> Plan:
 @pytest.mark.parametrize("name", PREAMBLES)
 def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Path) -> None:
     checkpoint, figures = tmp_path / "net.safetensors", tmp_path / "figures.json"
+    assert isinstance(NETWORK, Network)
     write_checkpoint(checkpoint, NETWORK)
     arguments = ["build", name, str(checkpoint), "--fold", str(FOLD), "--packing", "2b", "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(app, [*arguments, "--json", str(figures)])

@@ -1,5 +1,6 @@
 """Networks and engines for the tests, and the way through an engine from vectors to logits."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -8,8 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gen.plan import Fold
-from golden.formats import PACKINGS
+from golden.activations import ranges
+from golden.formats import PACKINGS, RULES
 from golden.network import InputType, Layer, Network
+from golden.scheme_network import SegmentedNetwork
+from golden.segmented import segment_ends
+from golden.segmented_integer import IntegerLayer, Part
 from sim.pysim import Transfer, never, seeded
 
 PACKING_NAMES = st.sampled_from(sorted(PACKINGS))
@@ -45,7 +50,41 @@ def networks(draw: st.DrawFn, most: int = 17) -> Network:
     return random_network(tuple(sizes), draw(st.integers(0, 2**16)), input_type, tuple(relu))
 
 
-def random_vectors(network: Network, count: int, seed: int = 0) -> NDArray[np.uint8 | np.int8]:
+def random_layer(random: np.random.Generator, inputs: int, outputs: int, rule: str, relu: bool) -> IntegerLayer:
+    """A layer of up to three planes over segments of some length, and perhaps a side path."""
+    side = (
+        int(random.integers(0, inputs)) if rule != "int4-groups" else int(random.integers(min(1, inputs - 1), inputs))
+    )
+    ends = segment_ends(inputs - side, int(random.integers(1, inputs - side + 1)))
+    planes = [int(random.integers(1, 4))] * len(ends)
+    if side:
+        ends, planes = (*ends, inputs), [*planes, int(random.integers(1, 7))]
+    largest = int(random.choice([1, 9, 32767]))
+    parts = [
+        Part(
+            group,
+            random.integers(-1, 2, (outputs, end - start)).astype(np.int8),
+            random.integers(-largest, largest + 1, outputs),
+        )
+        for group, ((start, end), count) in enumerate(zip(ranges(ends), planes, strict=True))
+        for _ in range(count)
+    ]
+    return IntegerLayer(tuple(parts), ends, rule, 1.0, relu, side > 0)
+
+
+@st.composite
+def segmented_networks(draw: st.DrawFn, rules: Sequence[str] = RULES, most: int = 17) -> SegmentedNetwork:
+    """Networks of one to three segmented layers, of two to `most` values each."""
+    sizes = draw(st.lists(st.integers(2, most), min_size=2, max_size=4))
+    random, rule = np.random.default_rng(draw(st.integers(0, 2**16))), draw(st.sampled_from(rules))
+    input_type: InputType = draw(st.sampled_from(("uint8", "int8")))
+    layers = [
+        random_layer(random, inputs, outputs, rule, bool(random.integers(2))) for inputs, outputs in pairwise(sizes)
+    ]
+    return SegmentedNetwork("segmented", tuple(layers), np.arange(sizes[0]), input_type=input_type)
+
+
+def random_vectors(network: Network | SegmentedNetwork, count: int, seed: int = 0) -> NDArray[np.uint8 | np.int8]:
     """Inputs over the whole range of the network's type, a zero vector and the extremes now and then among them."""
     random = np.random.default_rng(seed)
     limits = np.iinfo(network.input_type)

@@ -5,11 +5,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import PACKING_NAMES, PAUSES, as_results, as_words, folds, networks, random_network, random_vectors
+from networks import (
+    PACKING_NAMES,
+    PAUSES,
+    as_results,
+    as_words,
+    folds,
+    networks,
+    random_network,
+    random_vectors,
+    segmented_networks,
+)
 from numpy.typing import NDArray
 
 from gen.plan import Fold, Plan, plan_network
 from golden.network import InputType, Layer, Network
+from golden.scheme_network import SegmentedNetwork
 from sim.pysim import Bench, Pauses, never
 
 
@@ -37,10 +48,10 @@ class Run:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn, source: st.SearchStrategy[Network | SegmentedNetwork]) -> Plan:
     """Networks on engines that fit them exactly, or are larger in any way."""
     plan = plan_network(
-        draw(networks()),
+        draw(source),
         draw(folds()),
         packing=draw(PACKING_NAMES),
         vectors=draw(st.integers(1, 2)),
@@ -63,9 +74,22 @@ def check_cycles(plan: Plan, vectors: NDArray[np.uint8 | np.int8]) -> Run:
 
 
 @settings(max_examples=60, deadline=None)
-@given(plan=plans(), count=st.integers(1, 9), seed=st.integers(0, 2**16))
+@given(plan=plans(networks()), count=st.integers(1, 9), seed=st.integers(0, 2**16))
 def test_logits_are_golden_and_cycles_as_predicted(plan: Plan, count: int, seed: int) -> None:
     check_cycles(plan, random_vectors(plan.network, count, seed))
+
+
+@settings(max_examples=60, deadline=None)
+@given(plan=plans(segmented_networks()), count=st.integers(1, 9), seed=st.integers(0, 2**16))
+def test_so_are_those_of_segmented_networks(plan: Plan, count: int, seed: int) -> None:
+    check_cycles(plan, random_vectors(plan.network, count, seed))
+
+
+@settings(max_examples=30, deadline=None)
+@given(plan=plans(segmented_networks()), offering=PAUSES, taking=PAUSES, seed=st.integers(0, 2**16))
+def test_pauses_change_no_logit_of_segmented_networks(plan: Plan, offering: Pauses, taking: Pauses, seed: int) -> None:
+    run = Run(plan, random_vectors(plan.network, 4, seed), offering, taking)
+    assert run.logits == run.expected
 
 
 @pytest.mark.parametrize("vectors", [1, 2])
@@ -104,7 +128,7 @@ def test_a_vector_alone_takes_its_latency_however_many_were_before() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(plan=plans(), offering=PAUSES, taking=PAUSES, seed=st.integers(0, 2**16))
+@given(plan=plans(networks()), offering=PAUSES, taking=PAUSES, seed=st.integers(0, 2**16))
 def test_pauses_on_either_side_change_no_logit(plan: Plan, offering: Pauses, taking: Pauses, seed: int) -> None:
     run = Run(plan, random_vectors(plan.network, 4, seed), offering, taking)
     assert run.logits == run.expected

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from networks import PAUSES
 
 from golden.errors import TritiumError
+from rtl.activation_buffer import BufferConfig
 from rtl.intake import Intake
 from rtl.quantizer_config import QuantizerConfig
-from sim.pysim import Bench, Driver, Pauses, Transfer, never
+from sim.pysim import Bench, Driver, Pauses, Transfer, never, steps, trace
 
 LENGTH = 3
 """Words of an input vector."""
@@ -18,7 +19,9 @@ LENGTH = 3
 
 def intake(vectors: int) -> Intake:
     quantizer = QuantizerConfig(2, 12, (4,) * (vectors + 1))
-    return Intake(vectors=vectors, element=unsigned(8), input_words=LENGTH, quantizer=quantizer)
+    return Intake(
+        vectors=vectors, element=unsigned(8), input_words=LENGTH, quantizer=quantizer, buffer=BufferConfig(1, 1, (1, 1))
+    )
 
 
 def word(channel: int, data: list[int], last: bool) -> dict[str, Any]:
@@ -109,4 +112,59 @@ def test_an_input_enters_only_while_its_vectors_place_is_free(vectors: int) -> N
 def test_bad_parameters_are_refused(parameters: dict[str, int], message: str) -> None:
     valid = {"vectors": 1, "input_words": 1}
     with pytest.raises(TritiumError, match=f"^intake: {message}$"):
-        Intake(**(valid | parameters), element=signed(8), quantizer=QuantizerConfig(1, 9, (1, 1)))
+        Intake(
+            **(valid | parameters),
+            element=signed(8),
+            quantizer=QuantizerConfig(1, 9, (1, 1)),
+            buffer=BufferConfig(1, 1, (1, 1)),
+        )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    chunks=st.integers(1, 7),
+    chunk_words=st.integers(1, 3),
+    short=st.integers(0, 2),
+    segment=st.integers(1, 4),
+    side=st.integers(0, 2),
+    offering=PAUSES,
+    taking=PAUSES,
+)
+def test_groups_of_inputs_end_with_their_chunks(
+    chunks: int, chunk_words: int, short: int, segment: int, side: int, offering: Pauses, taking: Pauses
+) -> None:
+    inner = max(chunks - side, 1)
+    count = max(chunks * chunk_words - min(short, chunk_words - 1), 1)
+    quantizer = QuantizerConfig(1, 12, (count, count), "int4-groups", 8)
+    buffer = BufferConfig(chunk_words, 1, (chunks, chunks))
+    component = Intake(vectors=1, element=unsigned(8), input_words=count, quantizer=quantizer, buffer=buffer)
+    bench = Bench(component)
+    bench.send(component.i, [[number % 256] for number in range(2 * count)], offering)
+    given_words = bench.collect(component.o, 2 * count, taking)
+    steady = {"open": 1, "last_input": count - 1, "last_segment": segment - 1, "last_inner": inner - 1, "freed": 1}
+
+    def driver() -> Driver:
+        while len(given_words) < 2 * count:
+            yield steady
+
+    bench.play(driver())
+    bench.run()
+    expected = []
+    for index in range(count):
+        chunk, ends = index // chunk_words, index % chunk_words == chunk_words - 1
+        group_ends = ends and chunk < inner and (chunk % segment == segment - 1 or chunk == inner - 1)
+        expected.append((bool(group_ends or index == count - 1), chunk >= inner))
+    found = [(bool(word.payload["group_last"]), bool(word.payload["wide"])) for word in given_words]
+    assert found == expected * 2
+
+
+def test_results_bring_their_marks() -> None:
+    quantizer = QuantizerConfig(1, 12, (4, 4), "int4-groups", 8)
+    buffer = BufferConfig(1, 1, (4, 4))
+    component = Intake(vectors=1, element=unsigned(8), input_words=1, quantizer=quantizer, buffer=buffer)
+    words = [
+        {"results.valid": 1, "results.payload": {"data": [5], "last": mark == 3}, "marks": mark} for mark in range(4)
+    ]
+    seen = trace(component, steps(words), "o.valid", "o.payload")
+    assert all(cycle["o.valid"] for cycle in seen)
+    assert [cycle["o.payload"]["group_last"] + 2 * cycle["o.payload"]["wide"] for cycle in seen] == [0, 1, 2, 3]

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-from itertools import count
+from itertools import count, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import PAUSES
 
 from golden.errors import TritiumError
-from golden.formats import PROGRAM_FIELDS
+from golden.formats import PROGRAM_FIELDS, SEGMENT_FIELDS
 from golden.image import LayerProgram
 from rtl.activation_buffer import BufferConfig
 from rtl.drain import DrainConfig
@@ -19,7 +19,7 @@ from rtl.loadable_memory import LoadableMemory
 from rtl.sequencer import Sequencer
 from sim.pysim import Driver, Pauses, never, steps, trace
 
-FIELDS = ("region", "weight", "chunk", "first", "last", "tile")
+FIELDS = ("region", "weight", "chunk", "first", "last", "group", "tile")
 WATCHED = tuple(f"sequencer.{name}" for name in ("idle", "prepared", "last_input", "issue", "clear", *FIELDS))
 
 
@@ -31,26 +31,47 @@ class Layer(NamedTuple):
     says: list[dict[str, Any]]
 
 
+def passes_of(layer: LayerProgram, drain: DrainConfig) -> list[tuple[int, range]]:
+    """What the array takes for each tile: groups of the input, and their chunks."""
+    if not drain.groups:
+        return [(0, range(layer.last_chunk + 1))]
+    passes, group = [], 0
+    for begin in range(0, layer.last_inner + 1, layer.last_segment + 1):
+        segment = range(begin, min(begin + layer.last_segment, layer.last_inner) + 1)
+        passes += [(group, segment)] * (layer.last_plane + 1)
+        group += 1
+    if layer.last_inner < layer.last_chunk:
+        passes += [(group, range(layer.last_inner + 1, layer.last_chunk + 1))] * (layer.last_side_plane + 1)
+    return passes
+
+
 def layers_of(program: list[LayerProgram], drain: DrainConfig) -> list[Layer]:
     """The layers of a program."""
     layers, weight = [], 0
     for layer in program:
         says = []
-        for tile in range(layer.last_tile + 1):
-            for chunk in range(layer.last_chunk + 1):
-                last, end = chunk == layer.last_chunk, tile == layer.last_tile
-                words = layer.last_drain if end else drain.interval - 1
-                told = {"last_word": words, "relu": layer.relu, "final": layer.final, "end": end}
-                says.append({"weight": weight, "chunk": chunk, "first": chunk == 0, "last": last, "tile": told})
+        passes = passes_of(layer, drain)
+        for tile, (number, (group, chunks)) in product(range(layer.last_tile + 1), enumerate(passes)):
+            closes = number == len(passes) - 1
+            words = layer.last_drain if tile == layer.last_tile else drain.interval - 1
+            told = {"last_word": words, "relu": layer.relu, "final": layer.final}
+            told["end"] = closes and tile == layer.last_tile
+            if drain.groups:
+                told |= {"opens": number == 0, "closes": closes}
+            for chunk in chunks:
+                first, last = chunk == chunks[0], chunk == chunks[-1]
+                says.append(
+                    {"weight": weight, "chunk": chunk, "first": first, "last": last, "group": group, "tile": told}
+                )
                 weight += 1
         layers.append(Layer(layer.final, layer.last_chunk + 1, says))
     return layers
 
 
-def word_of(layer: LayerProgram) -> int:
+def word_of(layer: LayerProgram, drain: DrainConfig) -> int:
     """A layer's word of the program memory."""
     word, shift = 0, 0
-    for name, width in PROGRAM_FIELDS.items():
+    for name, width in (PROGRAM_FIELDS | SEGMENT_FIELDS if drain.groups else PROGRAM_FIELDS).items():
         word |= int(getattr(layer, name)) << shift
         shift += width
     return word
@@ -60,7 +81,9 @@ class Surroundings(wiring.Component):
     """A sequencer and its program."""
 
     def __init__(self, program: list[LayerProgram], drain: DrainConfig, vectors: int):
-        self.memory = LoadableMemory((32, 32), len(program), [word_of(layer) for layer in program])
+        self.memory = LoadableMemory(
+            (32,) * (4 if drain.groups else 2), len(program), [word_of(layer, drain) for layer in program]
+        )
         hidden = max((layer.last_chunk for layer in program[1:]), default=0) + 1
         regions = (*[hidden] * vectors, *[program[0].last_chunk + 1] * vectors)
         self.sequencer = Sequencer(
@@ -124,7 +147,8 @@ class Golden:
             assert seen["sequencer.issue"] == issue, cycle
             assert seen["sequencer.clear"] == finish << self.region, cycle
             if issue:
-                said = self.left[0] | {"region": self.region, "tile": self.left[0]["tile"] | {"vector": self.vector}}
+                tile = self.left[0]["tile"] | {"vector": self.vector}
+                said = self.left[0] | {"region": self.region, "tile": tile}
                 assert {name: seen[f"sequencer.{name}"] for name in FIELDS} == said, cycle
             ready = [self._ready(vector, cycle, coming) for vector in range(self.vectors)]
             # What the cycle leaves behind.
@@ -183,21 +207,26 @@ class Golden:
 
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[list[LayerProgram], DrainConfig]:
-    lanes = draw(st.integers(1, 2))
-    drain = DrainConfig(lanes * draw(st.integers(1, 5)), lanes, 12)
+    lanes, groups = draw(st.integers(1, 2)), draw(st.sampled_from([0, 5]))
+    drain = DrainConfig(lanes * draw(st.integers(1, 5)), lanes, 12, groups)
     index = st.integers(0, 3)
     layers = draw(st.integers(1, 3))
-    return [
-        LayerProgram(
-            last_input=draw(index),
-            last_chunk=draw(index),
-            last_tile=draw(index),
-            last_drain=draw(st.integers(0, drain.interval - 1)),
-            relu=draw(st.booleans()),
-            final=layer == layers - 1,
+    program = []
+    for layer in range(layers):
+        last_chunk = draw(index)
+        segments = (st.integers(0, last_chunk), st.integers(0, last_chunk), st.integers(0, 2), st.integers(0, 2))
+        program.append(
+            LayerProgram(
+                draw(index),
+                last_chunk,
+                draw(index),
+                draw(st.integers(0, drain.interval - 1)),
+                draw(st.booleans()),
+                layer == layers - 1,
+                *(draw(field) for field in (segments if groups else ())),
+            )
         )
-        for layer in range(layers)
-    ], drain
+    return program, drain
 
 
 @settings(max_examples=60, deadline=None)
