@@ -33,6 +33,7 @@ from gen.tables import figures_table, files_table, layers_table, plan_table
 from gen.training_data import RECIPES, recipe_named
 from golden.errors import TritiumError
 from sim.compare import compare, read_vectors
+from sim.scheme_command import compare_schemes
 from sim.tables import comparison_table
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app = typer.Typer(
       tritium build icebreaker mnist-small    a bitstream
       tritium import FOLDER -o FILE           weights that other programs made
       tritium quantise SCHEME FILE -o FILE    float weights by a published scheme
+      tritium compare FILE                    every scheme's accuracy and cost on one engine
       tritium estimate bitnet-3b              a language model's bytes, cycles and energy
     """,
 )
@@ -205,6 +207,7 @@ app.command()(flash)
 app.command("infer")(infer_images)
 app.command()(estimate)
 app.command()(quantise)
+app.command("compare")(compare_schemes)
 
 
 def main() -> None:

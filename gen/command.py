@@ -18,7 +18,10 @@ from rtl.config import ARRAYS
 
 console = Console()
 
-Model = Annotated[str, typer.Argument(help="A shipped network's name, or a checkpoint's path.", show_default=False)]
+Model = Annotated[
+    str,
+    typer.Argument(help="A shipped network's name, or the path of a checkpoint or a scheme file.", show_default=False),
+]
 FoldOption = Annotated[
     str | None,
     typer.Option(

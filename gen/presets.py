@@ -7,7 +7,9 @@ import golden
 from gen.plan import Fold
 from golden.checkpoint import read_checkpoint
 from golden.errors import TritiumError
-from golden.network import Network
+from golden.safetensors_file import read_safetensors_header
+from golden.scheme_file import FORMAT, read_scheme
+from golden.scheme_network import AnyNetwork, integer_network
 
 _GOLDEN = Path(golden.__path__[0])
 
@@ -34,12 +36,20 @@ DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")
 """Fold and packing of any other network."""
 
 
-def load_network(model: str) -> tuple[Network, Preset]:
-    """The network that a preset's name or a checkpoint's path stands for, and the engine it gets by default."""
+def load_network(model: str) -> tuple[AnyNetwork, Preset]:
+    """The network that a preset's name or a file's path stands for, and the engine it gets by default.
+
+    A scheme file's layers are taken in their order, with ReLU between them.
+    """
     if model in PRESETS:
         preset = PRESETS[model]
         return read_checkpoint(preset.checkpoint), preset
     path = Path(model)
     if not path.exists():
         raise TritiumError(f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, or a checkpoint's path")
-    return read_checkpoint(path), DEFAULT._replace(checkpoint=path)
+    preset = DEFAULT._replace(checkpoint=path)
+    if read_safetensors_header(path).metadata.get("format") != FORMAT:
+        return read_checkpoint(path), preset
+    scheme = read_scheme(path)
+    name = scheme.scheme.replace(".", "-")
+    return integer_network(name, [scheme.read(layer) for layer in scheme.specs]), preset

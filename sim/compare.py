@@ -79,13 +79,13 @@ def read_vectors(
     plan: Plan, count: int, vectors: Path, labels: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """The first vectors of an IDX file, flattened, and their labels; errors name the sizes that do not fit."""
-    inputs = plan.network.layers[0].inputs
+    inputs = plan.network.inputs
     data = read_idx(vectors)
     flat = data.reshape(len(data), -1) if data.ndim > 1 else data.reshape(0, 0)
-    if plan.network.input_type != "uint8" or flat.shape[1] != inputs:
+    if plan.network.source_type != "uint8" or flat.shape[1] != inputs:
         raise TritiumError(
             f"{vectors} holds uint8 vectors of {flat.shape[1]} values; "
-            f"{plan.network.name} takes {plan.network.input_type} vectors of {inputs}"
+            f"{plan.network.name} takes {plan.network.source_type} vectors of {inputs}"
         )
     if count > len(flat):
         raise TritiumError(f"{count} vectors are asked for; {vectors} holds {len(flat)}")
@@ -99,7 +99,7 @@ def read_vectors(
 
 def compare(
     plan: Plan,
-    vectors: NDArray[np.uint8],
+    vectors: NDArray[np.integer[Any]],
     labels: NDArray[np.uint8] | None,
     *,
     alone: bool = False,
@@ -110,6 +110,7 @@ def compare(
 ) -> Comparison:
     """Simulate the vectors and compare; the parameters are those of `sim.batch.run_batch`, and the labels."""
     started = monotonic()
+    vectors = plan.network.prepare(vectors)
     expected = plan.network.forward(vectors).logits
     run = run_batch(plan, vectors, alone=alone, loaded=loaded, workers=workers, waves=waves, progress=progress)
     cycles = plan.cycles

@@ -14,7 +14,7 @@ from golden.network import Layer, Network
 from tritium import app, main
 
 BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
-COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", *BENCHES)
+COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", "compare", *BENCHES)
 
 
 @pytest.fixture(scope="module")

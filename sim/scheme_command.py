@@ -1,0 +1,79 @@
+"""The command `tritium compare`: every published scheme on one network and one engine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gen.command import JsonOption, console, progress_bar, write_json
+from gen.import_command import LayersOption
+from gen.importing import open_source
+from gen.plan import Fold
+from gen.presets import TEST_LABELS, TEST_VECTORS
+from gen.quantising import check_images
+from golden.errors import TritiumError
+from golden.formats import PACKINGS
+from golden.idx import read_idx
+from golden.schemes import SCHEMES, scheme_named
+from sim.scheme_plot import plot_schemes
+from sim.schemes import SchemeRow, measure_scheme
+
+
+def compare_schemes(
+    source: Annotated[Path, typer.Argument(help="Float weights of a network for MNIST, .safetensors or a folder.")],
+    schemes: Annotated[
+        list[str] | None, typer.Option("--scheme", help=f"Repeatable. Default: {', '.join(SCHEMES)}.")
+    ] = None,
+    layers: LayersOption = None,
+    images: Annotated[int, typer.Option("--images", min=1, help="Test images for the golden model.")] = 10_000,
+    simulated: Annotated[int, typer.Option("--simulate", min=1, help="How many of them run in Verilator.")] = 1000,
+    fold: Annotated[str, typer.Option("--fold", metavar="RxCxL", help="Of every engine.")] = "16x16x8",
+    packing: Annotated[str, typer.Option("--packing", help=f"One of {', '.join(PACKINGS)}.")] = "3t5b",
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Simulations at a time.")] = 2,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw accuracy against cost, PNG.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Quantise a float network by every published scheme, and run each on the same engine (a minute a scheme).
+
+    `tritium train mnist --float` makes such a network. The exit status is 0 only if every logit that was simulated is
+    the golden model's, and every cycle as predicted.
+    """
+    chosen = schemes or list(SCHEMES)
+    for scheme in chosen:
+        scheme_named(scheme)
+    opened = open_source(source)
+    names = opened.select(layers or ()) if layers or opened.layers else opened.matrices()
+    check_images(opened, names, images)
+    if simulated > images:
+        raise TritiumError(f"--simulate is {simulated}; at most the {images} of --images can be simulated")
+    weights = [opened.matrix(name).array() for name in names]
+    batch, labels = read_idx(TEST_VECTORS)[:images].reshape(images, -1), read_idx(TEST_LABELS)[:images]
+    rows = []
+    for scheme in chosen:
+        with progress_bar(scheme, simulated) as advance:
+            settings = {"fold": Fold.parse(fold), "packing": packing, "workers": workers}
+            row = measure_scheme(scheme, weights, batch, labels, simulated=simulated, progress=advance, **settings)
+        rows.append(row)
+    console.print(_table(f"{source.name} on {fold}, {packing}: {simulated:,} images simulated", rows))
+    write_json(json_file, {"source": opened.description, "fold": fold, "schemes": [row.figures() for row in rows]})
+    if plot:
+        plot_schemes(rows, plot)
+    if wrong := [row.scheme for row in rows if not row.simulated.exact]:
+        raise TritiumError(f"the simulation is not what the model and the plan say with {', '.join(wrong)}")
+
+
+def _table(title: str, rows: list[SchemeRow]) -> Table:
+    table = Table(title=title)
+    for heading in ("scheme", "bits", "golden", "RTL", "exact", "cycles", "LUT4", "DSP", "RAM"):
+        table.add_column(heading, justify="left" if heading == "scheme" else "right")
+    for row in rows:
+        run = row.simulated
+        exact = min(run.logits_equal, run.times_equal)
+        equal = f"{exact:,}" if run.exact else f"[bold red]{exact:,} of {run.images:,}[/]"
+        accuracies = [f"{row.golden:.2%}", f"{run.accuracy or 0:.2%}"]
+        cells = [f"{number:,}" for number in (row.lut4, row.multipliers, row.block_rams)]
+        table.add_row(row.scheme, f"{row.bits:.2f}", *accuracies, equal, f"{run.period:,.10g}", *cells)
+    return table

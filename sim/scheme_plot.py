@@ -1,0 +1,36 @@
+"""A picture of the schemes' comparison: what accuracy costs in memory and in cycles."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gen.pictures import picture
+from golden.files import write_bytes
+from sim.schemes import SchemeRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_schemes(rows: Sequence[SchemeRow], path: Path) -> None:
+    """Write accuracy against stored bits and against cycles, as PNG."""
+    panels = (
+        (lambda row: row.bits, "bits stored for a weight, scales included"),
+        (lambda row: row.simulated.period, "cycles of an image, two in flight"),
+    )
+    write_bytes(path, picture(*(_panel(rows, value, label) for value, label in panels)))
+
+
+def _panel(rows: Sequence[SchemeRow], value: Callable[[SchemeRow], float], label: str) -> "Callable[[Axes], None]":
+    def draw(axes: "Axes") -> None:
+        for row in rows:
+            point = (value(row), 100 * row.golden)
+            axes.plot(*point, "o", color="tab:blue")
+            axes.annotate(row.scheme, point, textcoords="offset points", xytext=(5, 4), fontsize="small")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.margins(x=0.15, y=0.08)
+        axes.set(xlabel=label, ylabel=f"of {rows[0].images:,} images recognised, %")
+
+    return draw

@@ -1,0 +1,109 @@
+"""Every scheme on the same engine: a float network quantised, in the golden model, in Verilator, and synthesised."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen.plan import MODULE, Fold, plan_network
+from gen.tools import find_tools, part_named
+from golden.formats import PACKINGS
+from golden.scheme_network import AnyNetwork, integer_network
+from golden.schemes import quantise
+from rtl.config import EngineConfig
+from sim.compare import Comparison, compare
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class SchemeRow:
+    """What a scheme makes of a network on an engine.
+
+    Parameters
+    ----------
+    scheme
+        Its name.
+    bits
+        Of a weight, as the engine stores it: trits of all planes in their packing, and mantissas.
+    images, golden
+        Vectors that the golden model ran, and the share of them that it recognises.
+    simulated
+        The engine in Verilator, on the first of them.
+    lut4, multipliers, block_rams
+        Of the engine with its network, as synthesised for an ECP5-45F; a carry cell of two bits counts two LUT4.
+
+    """
+
+    scheme: str
+    bits: float
+    images: int
+    golden: float
+    simulated: Comparison
+    lut4: int
+    multipliers: int
+    block_rams: int
+
+    def figures(self) -> dict[str, Any]:
+        """All of it, for a file."""
+        return asdict(self)
+
+
+def measure_scheme(
+    scheme: str,
+    weights: Sequence[NDArray[np.floating[Any]]],
+    batch: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    *,
+    simulated: int,
+    fold: Fold,
+    packing: str,
+    workers: int = 2,
+    progress: Progress = lambda count: None,
+) -> SchemeRow:
+    """Quantise a network and measure it.
+
+    Parameters
+    ----------
+    scheme
+        One of `golden.schemes.SCHEMES`.
+    weights
+        Its layers in their order, with ReLU between them.
+    batch, labels
+        Vectors, shape (n, inputs), and what they are; the golden model runs all of them.
+    simulated
+        How many of them run in Verilator, 1 to n.
+    fold, packing
+        Of the engine.
+    workers
+        Simulations at a time.
+    progress
+        Called with the number of vectors done in Verilator since the last call.
+
+    """
+    network = integer_network(scheme.replace(".", "-"), [quantise(scheme, layer) for layer in weights])
+    plan = plan_network(network, fold, packing=packing)
+    found = network.forward(network.prepare(batch)).logits.argmax(axis=1)
+    comparison = compare(plan, batch[:simulated], labels[:simulated], workers=workers, progress=progress)
+    cells = find_tools("ecp5").synthesise(part_named("ecp5"), MODULE, plan.verilog()).cells
+    return SchemeRow(
+        scheme=scheme,
+        bits=_stored_bits(network, plan.config) / sum(layer.size for layer in weights),
+        images=len(batch),
+        golden=float(np.mean(found == labels)),
+        simulated=comparison,
+        lut4=cells["LUT4"] + 2 * cells["CCU2C"],
+        multipliers=cells.get("MULT18X18D", 0),
+        block_rams=cells.get("DP16KD", 0),
+    )
+
+
+def _stored_bits(network: AnyNetwork, config: EngineConfig) -> float:
+    """Of all weights and mantissas, without what fills up words, segments and tiles."""
+    packing = PACKINGS[config.packing]
+    trits = sum(layer.outputs * (end - start) for layer in network.layers for start, end in layer.passes)
+    mantissas = sum(layer.outputs * len(layer.passes) for layer in network.layers)
+    mantissa_bits = config.scaling.mantissa_bits if config.scaling else 0
+    return trits * packing.bits / packing.trits + mantissas * mantissa_bits
