@@ -20,13 +20,11 @@ from golden.errors import TritiumError
 from golden.formats import PACKINGS, Packing
 from golden.schemes import SCHEMES, Scheme
 from golden.segmented import Structure
+from golden.segmented_integer import SIDE_DIGITS
 from rtl.config import EngineConfig
 
 MANTISSA_BITS: Final = 16
-"""Of a scale, an offset or an input scale, as `golden.segmented_integer` has them."""
-
-SIDE_PLANES: Final = 6
-"""Planes of balanced ternary digits that hold an int8 weight; an engine without multipliers reads it as these."""
+"""Of a scale or an offset, as `golden.segmented_integer` has them; input scales are part of the layer before."""
 
 _FILL: Final = 0.85
 _SIZES: Final = (4, 8, 16, 32, 64, 128)
@@ -156,8 +154,8 @@ def _structures(scheme: Scheme, model: ModelShape) -> Iterator[tuple[int, int, S
 
 
 def _scales(structure: Structure) -> int:
-    """Of a row."""
-    return len(structure.ends) * (structure.planes + structure.offsets) + bool(structure.side)
+    """Of a row, one for each part."""
+    return len(structure.ends) * (structure.planes + structure.offsets) + SIDE_DIGITS * bool(structure.side)
 
 
 def _cycles(name: str, model: ModelShape, fold: Fold) -> int:
@@ -165,8 +163,8 @@ def _cycles(name: str, model: ModelShape, fold: Fold) -> int:
     scheme, total = SCHEMES[name], 0
     drain = fold.rows // fold.lanes
     for count, outputs, structure in _structures(scheme, model):
-        parts = [(end - start, structure.planes) for start, end in ranges(structure.ends)]
-        parts += [(structure.side, SIDE_PLANES)] if structure.side else []
+        parts = [(end - start, structure.planes + structure.offsets) for start, end in ranges(structure.ends)]
+        parts += [(structure.side, SIDE_DIGITS)] if structure.side else []
         cycles = sum(planes * max(-(-length // fold.columns), drain) for length, planes in parts)
         total += count * -(-outputs // fold.rows) * cycles
     return total
@@ -176,12 +174,12 @@ def _scheme(name: str, model: ModelShape, target: Target) -> Estimate:
     scheme, packing = SCHEMES[name], target.packing
     trits = scales = side = bits = 0
     for count, outputs, structure in _structures(scheme, model):
-        layer_trits = count * outputs * structure.ends[-1] * structure.planes
+        layer_trits = count * outputs * structure.ends[-1] * (structure.planes + structure.offsets)
         layer_scales = 0 if scheme.one_scale else count * outputs * _scales(structure)
         layer_side = count * outputs * structure.side
-        inputs = count * structure.inputs if structure.input_scales else 0
         trits, scales, side = trits + layer_trits, scales + layer_scales, side + layer_side
-        bits += layer_trits * packing.bits / packing.trits + 8 * layer_side + MANTISSA_BITS * (layer_scales + inputs)
+        stored = layer_trits + SIDE_DIGITS * layer_side
+        bits += stored * packing.bits / packing.trits + MANTISSA_BITS * layer_scales
     cycles = _cycles(name, model, target.fold)
     energies: dict[str, float | None] = {}
     for process, energy in PROCESSES.items():

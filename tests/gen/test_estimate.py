@@ -39,18 +39,17 @@ def test_bytes():
     assert found["bwn"].weight_bytes == PRODUCTS / 4 + 2 * rows
     assert found["group64"].weight_bytes == PRODUCTS / 4 + 2 * PRODUCTS / 64
     assert found["group64"].bits == 2 + 16 / 64
-    inputs = 3 * (6 * 256 + 512)
-    assert found["onebit"].weight_bytes == PRODUCTS / 4 + 2 * (rows + inputs)
-    assert found["billm"].weight_bytes == 6 * PRODUCTS / 4 + 2 * 7 * PRODUCTS / 128
+    assert found["onebit"].weight_bytes == found["bwn"].weight_bytes
+    assert found["billm"].weight_bytes == 7 * PRODUCTS / 4 + 2 * 7 * PRODUCTS / 128
     assert estimates(packing="5t8b")["b1.58"].weight_bytes == pytest.approx(PRODUCTS / 5)
 
 
-def test_atom_keeps_an_eighth_of_a_small_layer_in_bytes():
+def test_atom_keeps_an_eighth_of_a_small_layer_in_six_digits():
     # 256 inputs: 224 in two segments and 32 outliers; 512: 448 in four and 64.
     short, long = 3 * (2 * 256 + 2 * 128 + 2 * 512), 3 * 256
-    trits = 3 * (224 * short + 448 * long)
-    scales = (2 * 3 + 1) * short + (4 * 3 + 1) * long
-    assert estimates()["atom"].weight_bytes == trits / 4 + 32 * short + 64 * long + 2 * scales
+    trits = (3 * 224 + 6 * 32) * short + (3 * 448 + 6 * 64) * long
+    scales = (2 * 3 + 6) * short + (4 * 3 + 6) * long
+    assert estimates()["atom"].weight_bytes == trits / 4 + 2 * scales
 
 
 def test_cycles_of_one_plane_are_those_of_an_engine():
@@ -66,7 +65,7 @@ def test_planes_segments_and_the_drain_take_cycles():
     found = estimates()
     tiles = 3 * np.array([16, 8, 8, 16, 32, 32, 16])
     segments = np.array([2, 2, 2, 2, 2, 2, 4])
-    assert found["billm"].cycles == (tiles * segments).sum() * 6 * 8
+    assert found["billm"].cycles == (tiles * segments).sum() * 7 * 8
     assert found["group64"].cycles == (tiles * segments).sum() * 2 * 4
     # 4 chunks of a segment, but a tile of 16 rows leaves in 8 cycles by two lanes.
     assert estimates(fold=Fold(16, 16, 2))["group64"].cycles == (tiles * segments).sum() * 2 * 8
