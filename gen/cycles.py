@@ -6,13 +6,14 @@ from functools import cached_property
 from itertools import pairwise
 
 from gen.timeline import Times, follow
+from golden.errors import TritiumError
 from golden.network import Layer
 from golden.segmented_integer import IntegerLayer
 from rtl.activation_buffer import ActivationBuffer
 from rtl.config import EngineConfig
 
-_STEADY = 24
-"""Vectors after which an engine has settled, and as many again that show its rhythm."""
+_STEADY = (24, 96, 384, 1536)
+"""After how many vectors an engine is looked at for a rhythm, in as many again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +57,17 @@ class Cycles:
 
     @cached_property
     def period(self) -> float:
-        """Between the results of consecutive vectors, inputs always offered: the mean, once it repeats itself."""
-        left = [times.left for times in self.times(2 * _STEADY)][_STEADY // 2 : -_STEADY // 2]
-        apart = [after - before for before, after in pairwise(left)]
-        for count in range(1, len(apart) // 2):
-            if apart[count:] == apart[:-count]:
-                return sum(apart[:count]) / count
-        return sum(apart) / len(apart)
+        """Between the results of consecutive vectors, inputs always offered: the mean, once it repeats itself.
+
+        It does for all networks that were ever looked at, within eight vectors; an error says so of one that does not.
+        """
+        for steady in _STEADY:
+            left = [times.left for times in self.times(2 * steady)][steady // 2 : -steady // 2]
+            apart = [after - before for before, after in pairwise(left)]
+            for count in range(1, len(apart) // 2):
+                if apart[count:] == apart[:-count]:
+                    return sum(apart[:count]) / count
+        raise TritiumError(f"results come in no rhythm within {2 * _STEADY[-1]} vectors; choose another fold")
 
     def times(self, vectors: int) -> list[Times]:
         """When each of so many vectors enters and leaves, inputs always offered; the first enters in cycle 0."""
