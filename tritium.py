@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from boards.command import build, flash, infer_images, list_boards
+from boards.estimate_command import estimate
 from gen.bench_command import app as bench
 from gen.command import (
     ArrayOption,
@@ -28,7 +29,7 @@ from gen.fit import fit
 from gen.import_command import import_weights, inspect_file
 from gen.output import write_output
 from gen.presets import TEST_LABELS, TEST_VECTORS, load_network
-from gen.scheme_command import estimate, quantise
+from gen.scheme_command import quantise
 from gen.tables import figures_table, files_table, layers_table, plan_table
 from gen.training_data import RECIPES, recipe_named
 from golden.errors import TritiumError

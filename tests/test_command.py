@@ -6,6 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
+from boards.catalogue import board_named
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
 from golden.formats import OFFSET_BINARY
@@ -114,6 +115,9 @@ def test_estimates_are_printed_and_written_beside_the_paper_s_figures(tmp_path: 
     assert [scheme["scheme"] for scheme in figures["schemes"]][:2] == ["fp16", "b1.58"]
     assert figures["published"][0]["published"] == 2.08
     assert (figures["device"], figures["mhz"]) == ("ecp5-25f", 100)
+    assert invoke("estimate", "bitnet-700m", "--board", "icebreaker", "--json", str(file)).exit_code == 0
+    figures = json.loads(file.read_text())
+    assert (figures["device"], figures["mhz"]) == ("ice40-up5k", board_named("icebreaker").clock_hz / 1e6)
     assert invoke("estimate", "bitnet-7b", "--fold", "8x8x2", "--mhz", "50", "--json", str(file)).exit_code == 0
     figures = json.loads(file.read_text())
     assert (figures["published"], figures["fold"], figures["mhz"]) == ([], "8x8x2", 50)
@@ -166,6 +170,8 @@ def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
         (("quantise", "bwn", "MODEL", "-o", "OUT", "--images", "20000"), "20000 images are asked for"),
         (("estimate", "bitnet-4b"), "there is no model 'bitnet-4b'"),
         (("estimate", "bitnet-3b", "--device", "ice41"), "device 'ice41' is not known"),
+        (("estimate", "bitnet-3b", "--board", "ulx4s"), "board 'ulx4s' is not known"),
+        (("estimate", "bitnet-3b", "--board", "ulx3s-12f", "--device", "ecp5-25f"), "one of them says what it runs on"),
         (("estimate", "bitnet-3b", "--fold", "8x8"), "ROWSxCOLUMNSxLANES"),
         (("inspect", "nothing"), "cannot read nothing: No such file"),
     ],
