@@ -66,7 +66,7 @@ PARTS = {
             "ice40",
             "up5k",
             "ice40-up5k",
-            "synth_ice40",
+            "synth_ice40 -dsp",
             ("--up5k", "--package", "sg48"),
             "ICESTORM_LC",
             "ICESTORM_RAM",
@@ -75,7 +75,8 @@ PARTS = {
         ),
     )
 }
-"""Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4."""
+"""Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4. ``-dsp``: without
+it, Yosys makes the scale step's products of LUT4 where there are multipliers."""
 
 DEFAULT_PARTS = {"ecp5": "45k", "ice40": "hx8k"}
 """The part that stands for a family."""
