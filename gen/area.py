@@ -53,7 +53,9 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     lane and its base were fitted to synthesis of 1 and 4 lanes of 12 and 18 bits. Whole engines are within a fifth.
     """
     rows, columns, lanes, width = config.rows, config.columns, config.lanes, config.accumulator_width
-    quantiser = config.quantizer.width * (23 * lanes + 10)
+    # Dividers of groups are four bits wider; signs need none.
+    dividers = config.quantizer.width + 4 * config.quantizer.grouped
+    quantiser = dividers * (23 * lanes + 10) if config.quantizer.divided else 64 * lanes
     built = [name for name in MEMORIES if not (config.spram and name == "weights")]
     memories = [(config.depths[name], sum(config.transfers[name])) for name in built]
     memories += [

@@ -15,7 +15,10 @@ import gen
 from gen.area import estimate_area
 from gen.plan import MODULE, Fold, Plan, plan_network
 from gen.presets import PRESETS, load_network
+from gen.tools import find_tools, part_named
 from golden.network import Layer, Network
+from golden.scheme_network import integer_network
+from golden.schemes import quantise
 from sim.cells import cell_models
 from sim.toolchain import environment, verilator_root
 
@@ -41,12 +44,21 @@ def preset_plan(name: str) -> Plan:
     return plan_network(network, preset.fold, packing=preset.packing)
 
 
+def scaling_plan(scheme: str) -> Plan:
+    random = np.random.default_rng(3)
+    matrices = [quantise(scheme, random.normal(size=size)) for size in ((24, 200), (10, 24))]
+    return plan_network(integer_network("scaled", matrices), Fold(8, 8, 2), packing="3t5b")
+
+
 PLANS: dict[str, Callable[[], Plan]] = {name: lambda name=name: preset_plan(name) for name in PRESETS} | {
     "one by one": lambda: small_plan("1x1x1", "2b"),
     "odd fold": lambda: small_plan("3x5x1", "3t5b", "int8"),
     "array of carry cells": lambda: small_plan("3x5x1", "3t5b", array="ecp5"),
     "array of logic cells": lambda: small_plan("3x5x1", "3t5b", array="ice40"),
     "lanes as wide as the array": lambda: small_plan("8x4x4", "5t8b"),
+    "segments": lambda: scaling_plan("group64"),
+    "signs": lambda: scaling_plan("xnor"),
+    "groups with factors": lambda: scaling_plan("atom"),
 }
 
 
@@ -77,6 +89,16 @@ def test_no_name_looks_like_a_bit_of_a_bus() -> None:
     verilog = small_plan("8x4x4", "5t8b").verilog()
     assert re.search(r"\\\S+\.3 ", verilog)
     assert not re.search(r"\\\S*\[\d", verilog)
+
+
+def test_a_scale_step_takes_multipliers_and_the_estimated_size() -> None:
+    for scheme, products in (("xnor", 1), ("atom", 3)):
+        plan = scaling_plan(scheme)
+        cells = find_tools("ecp5").synthesise(part_named("ecp5"), MODULE, plan.verilog()).cells
+        # A sum times a mantissa fits one multiplier of 18 bits, the product times a factor takes two.
+        assert cells["MULT18X18D"] == products * plan.config.lanes
+        logic = cells["LUT4"] + 2 * cells["CCU2C"] + 6 * cells.get("TRELLIS_DPR16X4", 0)
+        assert logic == pytest.approx(estimate_area(plan.config).lut4, rel=0.2)
 
 
 def synthesise(verilog: str, family: str, folder: Path) -> dict[str, int]:
