@@ -10,12 +10,12 @@ from golden.formats import LOAD_WIDTH, MEMORIES
 from golden.link_format import HEADER_BYTES, PLACE_BYTES, VERSION, Command, Refusal
 from rtl.frame_receiver import FrameReceiver
 from rtl.frame_sender import FrameSender
+from rtl.held_image import HeldImage
 from rtl.layouts import LOAD, RECEIVED, words
 from rtl.link_config import LinkConfig
-from rtl.link_reply import COUNTERS, STATE, LinkReply
+from rtl.link_reply import COUNTERS, LinkReply
 
 _TRANSFER = LOAD_WIDTH // 8
-_ADDRESS = LOAD["address"].width
 
 
 class Link(wiring.Component):
@@ -28,8 +28,8 @@ class Link(wiring.Component):
     identity
         What the device says it is: `golden.link_format.IDENTITY_FIELDS` as bytes.
     last_input, image
-        Of an image that the memories hold from the start: the index of its input vector's last stream word, and the
-        number that names it. Without them a host must load one.
+        Of an image that the memories hold from the start, or are filled with: the index of its input vector's last
+        stream word, and the number that names it. Without them a host must load one.
 
     Members
     -------
@@ -45,6 +45,9 @@ class Link(wiring.Component):
         Out, stream of `LOAD`: to the engine's ``load``.
     reset
         Out, 1: resets the engine, which has not done its part in time (`LinkConfig.patience`).
+    hold, filled
+        In, 1: something else is filling the memories: a request waits until `hold` ends; whether they then hold the
+        image of `last_input` and `image`, in the last cycle of `hold`.
 
     A request is carried out when all of it is here and its CRC-32 is right. Its payload is then read twice: once to see
     whether it fits, and only then into the engine; a reading takes 2 cycles a byte and 1 more a word. Meanwhile and
@@ -59,6 +62,8 @@ class Link(wiring.Component):
     results: stream.Interface
     load: stream.Interface
     reset: Signal
+    hold: Signal
+    filled: Signal
 
     def __init__(self, config: LinkConfig, identity: Sequence[int], *, last_input: int | None = None, image: int = 0):
         self.config, self.identity = config, identity
@@ -72,6 +77,8 @@ class Link(wiring.Component):
                 "results": In(stream.Signature(words(signed(engine.accumulator_width), engine.lanes))),
                 "load": Out(stream.Signature(LOAD)),
                 "reset": Out(1),
+                "hold": In(1),
+                "filled": In(1),
             }
         )
 
@@ -88,17 +95,12 @@ class Link(wiring.Component):
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         command = receiver.header.command
 
-        # The memories survive a reset, and so does what is known of them.
-        loaded = self.last_input is not None
-        state = Signal(STATE, init={"loaded": int(loaded), "image": self.image}, reset_less=True)
-        last_input = Signal(16, init=self.last_input or 0, reset_less=True)
         counters, cycles, running = Signal(COUNTERS), Signal(self.config.patience + 1), Signal()
         expired, gives_up = Signal(), Signal()
         refusal = Signal.like(reply.refusal)
         m.d.comb += [
             reply.request.eq(receiver.header),
             reply.refusal.eq(refusal),
-            reply.state.eq(state),
             reply.counters.eq(counters),
             reply.counters.cycles.eq(cycles),
             expired.eq(running & cycles[-1]),
@@ -118,6 +120,7 @@ class Link(wiring.Component):
         units, ended = Signal(range(self.config.request)), Signal()
         apply, placed = Signal(), Signal()  # the second reading; the place in the memories is known
         memory, address = Signal(8), Signal(range(max(engine.depths.values()) + self.config.request))
+        m.submodules.held = held = HeldImage(len(address), last_input=self.last_input, image=self.image)
         here = Signal(LOAD_WIDTH)
         m.d.comb += here.eq(unit[-LOAD_WIDTH:])
         last_unit, depth = Signal(16), Signal.like(address)
@@ -126,7 +129,7 @@ class Link(wiring.Component):
                 with m.Case(number):
                     m.d.comb += [last_unit.eq(len(engine.transfers[name]) - 1), depth.eq(engine.depths[name])]
         with m.If(is_run):
-            m.d.comb += last_unit.eq(last_input)
+            m.d.comb += last_unit.eq(held.last_input)
         m.d.comb += [
             Value.cast(self.vectors.payload).eq(unit[-8 * engine.lanes :]),
             self.load.payload.data.eq(here),
@@ -135,22 +138,25 @@ class Link(wiring.Component):
             self.load.payload.last.eq(units == last_unit),
         ]
 
-        # An image continues where it ended or before, in the next memory, or begins anew.
-        goes_on, fits_here = Signal(range(len(MEMORIES))), Signal()
-        goes_on_address = Signal.like(address)
-        place = data.View(data.StructLayout({"memory": 8, "address": _ADDRESS}), here)
-        near, far = place.address[: len(address)], place.address[len(address) :].any()
-        same = (place.memory == goes_on) & ~far
-        begins = (near == 0) & ~far & ((place.memory == 0) | (place.memory == goes_on + 1))
-        whole = same & (goes_on == len(MEMORIES) - 1) & (near == goes_on_address)
-        fits = Signal()
+        fits, fits_here = Signal(), Signal()
         with m.Switch(command):
             with m.Case(Command.LOAD):
-                m.d.comb += fits.eq(begins | same & (near <= goes_on_address))
+                m.d.comb += fits.eq(held.fits)
             with m.Case(Command.FINISH):
-                m.d.comb += fits.eq(whole)
+                m.d.comb += fits.eq(held.whole)
             with m.Case(Command.RUN):
-                m.d.comb += fits.eq(state.loaded[0] & (here == state.image))
+                m.d.comb += fits.eq(held.state.loaded[0] & (here == held.state.image))
+
+        m.d.comb += [
+            held.hold.eq(self.hold),
+            held.filled.eq(self.filled),
+            held.place.eq(here),
+            held.memory.eq(memory),
+            held.address.eq(address),
+            held.write.eq(self.load.valid),
+            held.first.eq(units == 0),
+            reply.state.eq(held.state),
+        ]
 
         at = receiver.address
         again = [at.eq(HEADER_BYTES), gathered.eq(0), units.eq(0), placed.eq(0), fits_here.eq(0), ended.eq(0)]
@@ -162,7 +168,7 @@ class Link(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [refusal.eq(receiver.refusal), apply.eq(0), *again]
-                with m.If(receiver.held & sender.i.ready):
+                with m.If(receiver.held & sender.i.ready & ~self.hold):
                     m.next = "REPLY"
                     with m.If((receiver.refusal == 0) & (receiver.header.version != VERSION)):
                         refuse(Refusal.VERSION)
@@ -190,7 +196,7 @@ class Link(wiring.Component):
             with m.State("UNIT"):
                 passed = Signal()
                 with m.If(~placed):
-                    m.d.sync += [memory.eq(place.memory), address.eq(place.address), placed.eq(1), fits_here.eq(fits)]
+                    m.d.sync += [memory.eq(here[:8]), address.eq(here[8:]), placed.eq(1), fits_here.eq(fits)]
                     m.next = "FETCH"
                 with m.Else():
                     m.d.comb += [
@@ -198,10 +204,6 @@ class Link(wiring.Component):
                         self.load.valid.eq(apply & ~is_run),
                         passed.eq(Mux(is_run, self.vectors.ready, self.load.ready) | ~apply),
                     ]
-                with m.If(self.load.valid):
-                    m.d.sync += state.loaded.eq(0)
-                    with m.If((memory == 0) & (address == 0) & (units == 0)):
-                        m.d.sync += last_input.eq(here)
                 with m.If(passed):
                     m.d.sync += [units.eq(units + 1), ended.eq(self.load.payload.last)]
                     with m.If(~is_run & self.load.payload.last):
@@ -213,14 +215,14 @@ class Link(wiring.Component):
             with m.State("END"):
                 m.next = "REPLY"
                 with m.If(apply), m.If(~is_run):
-                    m.d.sync += [goes_on.eq(memory), goes_on_address.eq(address)]
+                    m.d.comb += held.end.eq(1)
                 with m.Elif(command == Command.FINISH):
                     with m.If(receiver.end != HEADER_BYTES + 2 * PLACE_BYTES):
                         refuse(Refusal.LENGTH)
                     with m.Elif(~fits_here):
                         refuse(Refusal.ORDER)
                     with m.Else():
-                        m.d.sync += [state.loaded.eq(1), state.image.eq(here)]
+                        m.d.comb += held.finish.eq(1)
                 with m.Elif(is_run & ~fits_here):
                     refuse(Refusal.NOT_LOADED)
                 with m.Elif(~ended | (gathered != 0)):
