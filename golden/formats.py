@@ -164,6 +164,3 @@ MEMORIES: Final = ("program", "corrections", "weights")
 
 IMAGE_HEADER_BYTES: Final = 28
 """Bytes of an image file before its payload, see `golden.image`."""
-
-IMAGE_CRC_OFFSET: Final = 24
-"""Where the file's CRC-32 begins; it stands for all bytes before it and the payload."""

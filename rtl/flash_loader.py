@@ -4,11 +4,14 @@ from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import IMAGE_CRC_OFFSET, IMAGE_HEADER_BYTES, LOAD_WIDTH, MEMORIES
+from golden.formats import IMAGE_HEADER_BYTES, LOAD_WIDTH, MEMORIES
 from rtl.config import EngineConfig
 from rtl.crc32 import Crc32
 from rtl.layouts import LOAD, indices
 from rtl.limits import check_range
+
+FLASH = wiring.Signature({"select": Out(1), "clock": Out(1), "mosi": Out(1), "miso": In(1)})
+"""To SPI flash: chip select (active high; the pin is active low), clock, data; and its data, at the clock's end."""
 
 _RELEASE, _READ = 0xAB, 0x03
 """Commands of any 25-series flash: leave power-down, and read from an address on."""
@@ -16,15 +19,18 @@ _TRANSFER = LOAD_WIDTH // 8
 
 
 class FlashLoader(wiring.Component):
-    """Reads an image file (`golden.image`) from SPI flash, once, and loads it; a damaged one is a fault.
+    """Reads an image file (`golden.image`) from SPI flash, once, and loads it; a damaged or another one is a fault.
 
-    Only the file's CRC-32 is checked, which covers all of it; the file must be made for this very engine, and fill its
-    memories. The engine gets the words before the CRC-32 is known: nothing may run until `done`.
+    What is checked is the CRC-32 of the whole file, which is also the number that names it; the file is made for this
+    very engine, and fills its memories. The engine gets the words before the CRC-32 is known: nothing may run until
+    `done`.
 
     Parameters
     ----------
     config
         The engine.
+    image
+        CRC-32 of the file, `golden.link.image_number`.
     offset
         Where the file begins in the flash, in bytes, 0 to 2**24 - 1.
     wake
@@ -32,10 +38,8 @@ class FlashLoader(wiring.Component):
 
     Members
     -------
-    select, clock, mosi
-        Out, 1: to the flash: chip select (active high; the pin is active low), clock (half the component's), data.
-    miso
-        In, 1: from the flash; sampled at the end of the clock's high half.
+    flash
+        Out, `FLASH`: its clock is half the component's; data from it are sampled at the end of the clock's high half.
     load
         Out, stream of `LOAD`: a transfer in 64 cycles; each must be taken before the next one.
     done, fault
@@ -44,24 +48,18 @@ class FlashLoader(wiring.Component):
 
     """
 
-    select: Signal
-    clock: Signal
-    mosi: Signal
-    miso: Signal
+    flash: wiring.PureInterface
     load: stream.Interface
     done: Signal
     fault: Signal
 
-    def __init__(self, config: EngineConfig, *, offset: int, wake: int):
+    def __init__(self, config: EngineConfig, *, image: int, offset: int, wake: int):
         check_range("flash loader", "offset", offset, 0, (1 << 24) - 1)
         check_range("flash loader", "wake", wake, 1, 65535)
-        self.config, self.offset, self.wake = config, offset, wake
+        self.config, self.image, self.offset, self.wake = config, image, offset, wake
         super().__init__(
             {
-                "select": Out(1),
-                "clock": Out(1),
-                "mosi": Out(1),
-                "miso": In(1),
+                "flash": Out(FLASH),
                 "load": Out(stream.Signature(LOAD)),
                 "done": Out(1),
                 "fault": Out(1),
@@ -73,24 +71,25 @@ class FlashLoader(wiring.Component):
         m = Module()
         out, into, left, resting = Signal(32), Signal(8), Signal(6), Signal(range(self.wake + 1))
         shifted, fresh, ended = Signal(), Signal(), Signal()  # a bit has passed; a byte is in; it was the file's last
-        crc, stored = self._file(m, into, fresh, ended)
-        m.d.comb += [self.mosi.eq(out[-1]), shifted.eq(self.clock)]
+        crc = self._file(m, into, fresh, ended)
+        flash = self.flash
+        m.d.comb += [flash.mosi.eq(out[-1]), shifted.eq(flash.clock)]
         with m.If(left != 0):
-            m.d.sync += self.clock.eq(~self.clock)
+            m.d.sync += flash.clock.eq(~flash.clock)
         with m.If(shifted):
-            m.d.sync += [out.eq(out << 1), into.eq(Cat(self.miso, into)), left.eq(left - 1)]
+            m.d.sync += [out.eq(out << 1), into.eq(Cat(flash.miso, into)), left.eq(left - 1)]
         m.d.sync += fresh.eq(0)
         with m.FSM():
             with m.State("RELEASE"):
-                m.d.sync += [self.select.eq(1), out.eq(_RELEASE << 24), left.eq(8)]
+                m.d.sync += [flash.select.eq(1), out.eq(_RELEASE << 24), left.eq(8)]
                 m.next = "RELEASING"
             with m.State("RELEASING"), m.If(left == 0):
-                m.d.sync += [self.select.eq(0), resting.eq(self.wake)]
+                m.d.sync += [flash.select.eq(0), resting.eq(self.wake)]
                 m.next = "REST"
             with m.State("REST"):
                 m.d.sync += resting.eq(resting - 1)
                 with m.If(resting == 0):
-                    m.d.sync += [self.select.eq(1), out.eq(_READ << 24 | self.offset), left.eq(32)]
+                    m.d.sync += [flash.select.eq(1), out.eq(_READ << 24 | self.offset), left.eq(32)]
                     m.next = "ADDRESS"
             with m.State("ADDRESS"), m.If(shifted & (left == 1)):
                 m.d.sync += left.eq(8)
@@ -99,28 +98,25 @@ class FlashLoader(wiring.Component):
                 with m.If(shifted & (left == 1)):
                     m.d.sync += [left.eq(8), fresh.eq(1)]
                 with m.If(ended):
-                    m.d.sync += [left.eq(0), self.clock.eq(0), self.select.eq(0)]
+                    m.d.sync += [left.eq(0), flash.clock.eq(0), flash.select.eq(0)]
                     m.next = "CHECK"
             with m.State("CHECK"), m.If(~crc.busy):
-                m.d.sync += [self.done.eq(crc.crc == stored), self.fault.eq(crc.crc != stored)]
+                m.d.sync += [self.done.eq(crc.crc == self.image), self.fault.eq(crc.crc != self.image)]
                 m.next = "END"
             with m.State("END"):
                 pass
         return m
 
-    def _file(self, m: Module, content: Signal, fresh: Signal, ended: Signal) -> tuple[Crc32, Signal]:
-        """The file byte by byte: the CRC-32 of what it stands for, the one in its header, and the transfers."""
+    def _file(self, m: Module, content: Signal, fresh: Signal, ended: Signal) -> Crc32:
+        """The file byte by byte: its CRC-32, and the transfers behind its header."""
         m.submodules.crc = crc = Crc32()
-        place, stored = Signal(range(IMAGE_HEADER_BYTES + 1)), Signal(32)
+        place = Signal(range(IMAGE_HEADER_BYTES + 1))
         payload = place == IMAGE_HEADER_BYTES
-        in_crc = (place >= IMAGE_CRC_OFFSET) & ~payload
-        m.d.comb += [crc.data.eq(content), crc.valid.eq(fresh & ~in_crc)]
+        m.d.comb += [crc.data.eq(content), crc.valid.eq(fresh)]
         quarter = Signal(range(_TRANSFER))
         with m.If(fresh):
             with m.If(~payload):
                 m.d.sync += place.eq(place + 1)
-            with m.If(in_crc):
-                m.d.sync += stored.eq(Cat(stored[8:], content))
             with m.If(payload):
                 m.d.sync += [
                     self.load.payload.data.eq(Cat(self.load.payload.data[8:], content)),
@@ -129,11 +125,12 @@ class FlashLoader(wiring.Component):
                 with m.If(quarter == _TRANSFER - 1):
                     m.d.sync += self.load.valid.eq(1)
 
-        memory, address = self.load.payload.memory, self.load.payload.address
+        memory, address = self.load.payload.memory, Signal(range(max(self.config.depths.values())))
         transfers = [len(self.config.transfers[name]) for name in MEMORIES]
         index = Signal(indices(max(transfers)))
         last_word = Signal()
         m.d.comb += [
+            self.load.payload.address.eq(address),
             self.load.payload.last.eq(index == Array(count - 1 for count in transfers)[memory]),
             last_word.eq(address == Array(self.config.depths[name] - 1 for name in MEMORIES)[memory]),
         ]
@@ -143,4 +140,4 @@ class FlashLoader(wiring.Component):
                 m.d.sync += [index.eq(0), address.eq(address + 1)]
                 with m.If(last_word):
                     m.d.sync += [address.eq(0), memory.eq(memory + 1), ended.eq(memory == len(MEMORIES) - 1)]
-        return crc, stored
+        return crc

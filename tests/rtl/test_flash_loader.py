@@ -1,16 +1,16 @@
 # amaranth: UnusedElaboratable=no
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import PACKING_NAMES, PAUSES, folds, random_network
+from spi_flash import Flash
 
-from gen.plan import Fold, plan_network
+from gen.plan import Fold, Plan, plan_network
 from golden.errors import TritiumError
-from golden.formats import IMAGE_CRC_OFFSET, IMAGE_HEADER_BYTES
-from rtl.config import EngineConfig
+from golden.formats import IMAGE_HEADER_BYTES
+from golden.link import image_number
 from rtl.flash_loader import FlashLoader
 from sim.pysim import Bench, Driver, Pauses, never
 
@@ -18,51 +18,22 @@ WAKE = 20
 FOLD = Fold(2, 2, 1)
 
 
-class Flash:
-    """A 25-series flash in power-down at its pins: mode 0, commands 0xAB and 0x03."""
-
-    def __init__(self, content: dict[int, bytes]):
-        self.content = content
-        self.asleep, self.awake_at = True, 0
-        self.miso, self._clock, self._bits, self._out = 1, 0, [], iter(())
-
-    def see(self, cycle: int, select: int, clock: int, mosi: int) -> None:
-        """The pins in a cycle; `miso` is what the flash puts out from then on."""
-        if not select:
-            if self._bits == [1, 0, 1, 0, 1, 0, 1, 1]:
-                self.asleep, self.awake_at = False, cycle + WAKE
-            self._bits, self._out, self.miso = [], iter(()), 1
-        elif clock and not self._clock:
-            self._bits.append(mosi)
-        elif self._clock and not clock:
-            number = int("".join(map(str, self._bits)), 2)
-            if len(self._bits) == 32 and number >> 24 == 3 and not self.asleep and cycle > self.awake_at:
-                self._out = self._read(number & 0xFFFFFF)
-            self.miso = next(self._out, 1)
-        self._clock = clock
-
-    def _read(self, address: int) -> Iterator[int]:
-        start, content = next((base, bytes_) for base, bytes_ in self.content.items() if base <= address)
-        for byte in content[address - start :]:
-            yield from (byte >> bit & 1 for bit in reversed(range(8)))
-
-
 class Run:
-    """A loader with a flash; ends some cycles after it says how it went."""
+    """A loader for a plan's image with a flash; ends some cycles after it says how it went."""
 
-    def __init__(self, config: EngineConfig, content: bytes, offset: int, taking: Pauses = never):
-        self.loader = FlashLoader(config, offset=offset, wake=WAKE)
+    def __init__(self, plan: Plan, content: bytes, offset: int = 0, taking: Pauses = never):
+        self.loader = FlashLoader(plan.config, image=image_number(plan.image), offset=offset, wake=WAKE)
         bench = Bench(self.loader, limit=100_000)
         self.transfers: list[dict[str, Any]] = []
         self.outcome, self.cycle = (0, 0), -1
-        flash = Flash({offset: content})
+        flash = Flash({offset: content}, WAKE)
 
         def driver() -> Driver:
             end, cycle = None, 0
             while end is None or cycle < end:
                 ready = not taking(cycle)
-                seen = yield {"miso": flash.miso, "load.ready": ready}
-                flash.see(cycle, seen["select"], seen["clock"], seen["mosi"])
+                seen = yield {"flash.miso": flash.miso, "load.ready": ready}
+                flash.see(cycle, seen["flash.select"], seen["flash.clock"], seen["flash.mosi"])
                 if seen["load.valid"] and ready:
                     self.transfers.append(seen["load.payload"])
                 self.outcome = (seen["done"], seen["fault"])
@@ -70,7 +41,8 @@ class Run:
                     self.cycle, end = cycle, cycle + 40
                 cycle += 1
 
-        bench.play(driver(), "select", "clock", "mosi", "load.valid", "load.payload", "done", "fault")
+        pins = ("flash.select", "flash.clock", "flash.mosi")
+        bench.play(driver(), *pins, "load.valid", "load.payload", "done", "fault")
         bench.run()
 
 
@@ -87,24 +59,29 @@ def test_an_image_in_flash_becomes_its_transfers(
 ) -> None:
     plan = plan_network(random_network(sizes, 4), fold, packing=packing)
     content = plan.image.to_bytes()
-    run = Run(plan.config, content, offset, taking)
+    run = Run(plan, content, offset, taking)
     assert run.outcome == (1, 0)
     assert run.transfers == [load._asdict() for load in plan.image.loads()]
     first = 80 + WAKE + 16 * len(content)
     assert first <= run.cycle <= first + 32
 
 
-@pytest.mark.parametrize("place", [0, 9, IMAGE_CRC_OFFSET, IMAGE_HEADER_BYTES - 1, IMAGE_HEADER_BYTES, -1])
+@pytest.mark.parametrize("place", [0, 9, 24, IMAGE_HEADER_BYTES - 1, IMAGE_HEADER_BYTES, -1])
 def test_any_damaged_byte_is_a_fault(place: int) -> None:
     plan = plan_network(random_network((5, 3), 4), FOLD)
     content = bytearray(plan.image.to_bytes())
     content[place] ^= 0x10
-    assert Run(plan.config, bytes(content), 0).outcome == (0, 1)
+    assert Run(plan, bytes(content)).outcome == (0, 1)
+
+
+def test_another_image_is_a_fault() -> None:
+    plan, other = (plan_network(random_network((5, 3), seed), FOLD) for seed in (4, 5))
+    assert Run(plan, other.image.to_bytes()).outcome == (0, 1)
 
 
 def test_empty_flash_is_a_fault() -> None:
     plan = plan_network(random_network((5, 3), 4), FOLD)
-    assert Run(plan.config, b"", 0).outcome == (0, 1)
+    assert Run(plan, b"").outcome == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -117,4 +94,4 @@ def test_empty_flash_is_a_fault() -> None:
 def test_bad_parameters_are_refused(parameters: dict[str, int], message: str) -> None:
     config = plan_network(random_network((5, 3), 4), FOLD).config
     with pytest.raises(TritiumError, match=f"^flash loader: {message}$"):
-        FlashLoader(config, **({"offset": 0, "wake": 1} | parameters))
+        FlashLoader(config, **({"image": 0, "offset": 0, "wake": 1} | parameters))
