@@ -7,6 +7,7 @@ from golden.formats import MEMORIES
 from golden.link import Identity, image_number
 from golden.trits import packing_named
 from rtl.config import EngineConfig
+from rtl.flash_loader import FlashLoader
 from rtl.hosted import HostedEngine
 from rtl.link_config import LinkConfig
 from rtl.uart import UartConfig
@@ -36,7 +37,11 @@ def identify(config: EngineConfig, clock_hz: int) -> Identity:
     )
 
 
-def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> HostedEngine:
+WAKE_SECONDS = 30e-6
+"""What SPI flash gets to leave power-down; data sheets of the boards' flash say 3 to 30 µs."""
+
+
+def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True, offset: int | None = None) -> HostedEngine:
     """The hardware, with the plan's image as its memories' initial contents or with empty memories.
 
     Parameters
@@ -47,9 +52,16 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> 
         The clock and the line's rate.
     initialised
         Whether the network is built in; otherwise a host has to load one.
+    offset
+        Where the plan's image is in SPI flash, from which it is then loaded at power-up instead of being built in.
 
     """
     identity = identify(plan.config, uart.clock_hz).to_bytes()
+    last_input, image = plan.image.program[0].last_input, image_number(plan.image)
+    if offset is not None:
+        wake = int(WAKE_SECONDS * uart.clock_hz) + 1
+        loader = FlashLoader(plan.config, image=image, offset=offset, wake=wake)
+        return HostedEngine(plan.config, uart, identity, last_input=last_input, image=image, loader=loader)
     if not initialised:
         return HostedEngine(plan.config, uart, identity)
     if plan.config.spram:
@@ -59,8 +71,8 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> 
         uart,
         identity,
         {name: plan.image.integers(name) for name in MEMORIES},
-        last_input=plan.image.program[0].last_input,
-        image=image_number(plan.image),
+        last_input=last_input,
+        image=image,
     )
 
 

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from rtl.config import EngineConfig
 from rtl.engine import Engine
+from rtl.flash_loader import FLASH, FlashLoader
 from rtl.link import Link
 from rtl.link_config import LinkConfig
 from rtl.uart import UartConfig, UartReceiver, UartTransmitter
@@ -25,7 +26,9 @@ class HostedEngine(wiring.Component):
     identity
         What the device says it is, see `Link`.
     init, last_input, image
-        An image that the memories hold from the start, see `Engine` and `Link`.
+        An image that the memories hold from the start, or that the loader brings, see `Engine` and `Link`.
+    loader
+        Fills the memories after a reset; meanwhile a request waits. If it fails, a host has to load an image.
 
     Members
     -------
@@ -33,11 +36,17 @@ class HostedEngine(wiring.Component):
         In, 1: the line from the host, asynchronous.
     tx
         Out, 1: the line to the host.
+    flash
+        Out, `FLASH`: to the flash, with a loader.
+    light
+        Out, 1: for a LED, with a loader: lit from its success on; blinks, two to four times a second, if it has failed.
 
     """
 
     rx: Signal
     tx: Signal
+    flash: wiring.PureInterface
+    light: Signal
 
     def __init__(
         self,
@@ -48,11 +57,13 @@ class HostedEngine(wiring.Component):
         *,
         last_input: int | None = None,
         image: int = 0,
+        loader: FlashLoader | None = None,
     ):
-        self.uart = uart
+        self.uart, self.loader = uart, loader
         self.engine = Engine(config, init)
         self.link = Link(LinkConfig(config), identity, last_input=last_input, image=image)
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        members = {"rx": In(1, init=1), "tx": Out(1, init=1)}
+        super().__init__(members | ({"flash": Out(FLASH), "light": Out(1)} if loader else {}))
 
     def elaborate(self, platform) -> Module:
         """The parts in a row."""
@@ -67,5 +78,21 @@ class HostedEngine(wiring.Component):
         connect(m, link.o, transmitter.i)
         connect(m, link.vectors, engine.i)
         connect(m, engine.o, link.results)
-        connect(m, link.load, engine.load)
+        if self.loader is None:
+            connect(m, link.load, engine.load)
+            return m
+
+        m.submodules.loader = loader = self.loader
+        connect(m, loader.flash, wiring.flipped(self.flash))
+        blinking, ended = Signal(range(self.uart.clock_hz // 4)), Signal()
+        m.d.sync += [blinking.eq(blinking + 1), ended.eq(loader.done | loader.fault)]
+        m.d.comb += [
+            link.hold.eq(~ended),
+            link.filled.eq(loader.done),
+            self.light.eq(loader.done | loader.fault & blinking[-1]),
+        ]
+        with m.If(ended):
+            connect(m, link.load, engine.load)
+        with m.Else():
+            connect(m, loader.load, engine.load)
         return m
