@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from boards.catalogue import Board
-from boards.planning import board_figures, board_verilog, misfits
+from boards.pins import port_bits
+from boards.planning import IMAGE_OFFSET, board_figures, board_verilog, misfits
 from gen.builds import build_root, kept_build
 from gen.hosted import identify
 from gen.plan import MODULE, Plan
 from gen.tools import Netlist, Tools, find_tools, run_tool
 from golden.errors import TritiumError
 from golden.files import write_bytes
+from golden.image import MemoryImage
 from golden.link import Frame, run_payload
 from golden.link_format import Command
 
@@ -158,7 +160,9 @@ def _place(board: Board, netlist: Netlist, packer: str, seed: int) -> tuple[Path
     """The bitstream and nextpnr's report."""
     ice40 = board.device.family == "ice40"
     name = bitstream_name(board)
-    constraints = {f"board.{'pcf' if ice40 else 'lpf'}": board.pins().constraints(board.device.family)}
+    found = json.loads((netlist.folder / "netlist.json").read_text())["modules"][MODULE]["ports"]
+    ports = [bit for port, detail in found.items() for bit in port_bits(port, len(detail["bits"]))]
+    constraints = {f"board.{'pcf' if ice40 else 'lpf'}": board.pins().constraints(board.device.family, ports)}
     # A placement that misses its clock is kept too: that it does is its result.
     options = [*board.part.placement, "--freq", str(board.part.mhz), "--timing-allow-fail", "--seed", str(seed)]
     pack = [packer, f"{MODULE}.config", name, *([] if ice40 else ["--compress"])]
@@ -181,14 +185,23 @@ def _place(board: Board, netlist: Netlist, packer: str, seed: int) -> tuple[Path
 def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]:
     """Write a build's files, each whole, into a folder, `bitstream_folder` if none is given; each with what it is."""
     folder = folder or bitstream_folder(made.board)
+    bitstream = made.bitstream.read_bytes()
     contents = {
-        made.bitstream.name: (made.bitstream.read_bytes(), "bitstream"),
+        made.bitstream.name: (bitstream, "bitstream"),
         f"{MODULE}.image": (made.plan.image.to_bytes(), "memory image, for the host link"),
         "report.json": ((json.dumps(made.figures(), indent=2) + "\n").encode(), "everything that is known of it"),
     }
+    if made.board.spram:
+        content = flash_content(bitstream, made.plan.image)
+        contents[flash_name(made.board)] = (content, "bitstream and memory image, for the flash")
     for name, (content, _) in contents.items():
         write_bytes(folder / name, content)
     return {folder / name: what for name, (_, what) in contents.items()}
+
+
+def flash_content(bitstream: bytes, image: MemoryImage) -> bytes:
+    """What the flash of a board with SPRAM holds: the bitstream, nothing, and the image at `IMAGE_OFFSET`."""
+    return bitstream.ljust(IMAGE_OFFSET, b"\xff") + image.to_bytes()
 
 
 def bitstream_folder(board: Board) -> Path:
@@ -199,3 +212,8 @@ def bitstream_folder(board: Board) -> Path:
 def bitstream_name(board: Board) -> str:
     """What a board's bitstream is called."""
     return f"{MODULE}.{_PACKERS[board.device.family][1]}"
+
+
+def flash_name(board: Board) -> str:
+    """What the file for a board's flash is called: the bitstream, with SPRAM another one that holds the image too."""
+    return f"{MODULE}.flash" if board.spram else bitstream_name(board)

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from boards.build import bitstream_folder, bitstream_name
+from boards.build import bitstream_folder, bitstream_name, flash_name
 from boards.catalogue import Board
 from golden.errors import TritiumError
 
@@ -33,7 +33,7 @@ def flash_command(board: Board, bitstream: Path | None = None, *, ram: bool = Fa
     if not program:
         where, other = ("RAM", "without --ram") if ram else ("flash", "with --ram")
         raise TritiumError(f"{board.name} is not configured through its {where} here; flash it {other}")
-    file = bitstream or bitstream_folder(board) / bitstream_name(board)
+    file = bitstream or bitstream_folder(board) / (bitstream_name(board) if ram else flash_name(board))
     if not file.is_file():
         raise TritiumError(f"there is no bitstream {file}; build one with: tritium build {board.name} MODEL")
     found = shutil.which(program)

@@ -11,6 +11,9 @@ from gen.verilog import generate
 from golden.scheme_network import AnyNetwork
 from rtl.spram_memory import SpramMemory
 
+IMAGE_OFFSET = 1 << 17
+"""Where an image is in the flash of a board with SPRAM: behind an UP5K's bitstream, which has 104,090 bytes."""
+
 _LINK_LUT4, _LINK_BLOCK_RAMS = 750, 3  # of the host link, as synthesised for `mnist-small` on iCE40
 
 
@@ -39,20 +42,25 @@ def misfits(board: Board, plan: Plan) -> list[str]:
     return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
 
 
+def board_top(board: Board, plan: Plan) -> BoardTop:
+    """The board's FPGA: the engine with its host link, its image built in or, where SPRAM holds it, out of flash."""
+    pins = board.pins()
+    pll = choose_pll(board.device.family, pins.clock_hz, board.clock_hz, pad=board.pll_pad)
+    core = hosted_engine(plan, board.uart, offset=IMAGE_OFFSET if board.spram else None)
+    return BoardTop(core, board.clock_hz, pll, pins.inverted)
+
+
 def board_verilog(board: Board, plan: Plan) -> str:
-    """The Verilog of the board's FPGA: module `gen.plan.MODULE` with the ports ``clk``, ``rx`` and ``tx``."""
+    """The Verilog of `board_top`: module `gen.plan.MODULE`."""
     input_hz = board.pins().clock_hz
-    pll = choose_pll(board.device.family, input_hz, board.clock_hz, pad=board.pll_pad)
-    # SPRAM holds only what is loaded, and an image is loaded whole.
-    top = BoardTop(hosted_engine(plan, board.uart, initialised=not board.spram), pll)
     parameters = {
-        "network": "none, loaded at run time" if board.spram else plan.network.name,
+        "network": plan.network.name + (f", in SPI flash from byte {IMAGE_OFFSET} on" if board.spram else ""),
         "fold": plan.fold,
         "config": f"{identify(plan.config, board.clock_hz).config:08x}",
         "clock": f"{board.clock_hz} Hz from {input_hz} Hz",
         "line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit",
     }
-    return generate(top, MODULE, parameters)
+    return generate(board_top(board, plan), MODULE, parameters)
 
 
 def board_figures(board: Board) -> dict[str, object]:

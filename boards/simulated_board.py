@@ -30,6 +30,8 @@ class SimulatedBoard(Device):
         As for `boards.build.build_board`.
     verilog
         What is simulated instead of the board's generated Verilog, e.g. its synthesised netlist.
+    flash
+        Content of the board's SPI flash.
     timeout, attempts
         As in `Device`.
 
@@ -38,9 +40,16 @@ class SimulatedBoard(Device):
     line: BoardLine
 
     def __init__(
-        self, board: Board, plan: Plan, verilog: str | None = None, *, timeout: float = 1.0, attempts: int = 5
+        self,
+        board: Board,
+        plan: Plan,
+        verilog: str | None = None,
+        *,
+        flash: bytes = b"",
+        timeout: float = 1.0,
+        attempts: int = 5,
     ):
-        line = BoardLine(verilog or board_verilog(board, plan), board.uart)
+        line = BoardLine(verilog or board_verilog(board, plan), board.uart, flash=flash)
         expected = identify(plan.config, board.clock_hz)
         super().__init__(
             f"the simulated {board.name}", line, board.baud, timeout=timeout, attempts=attempts, expected=expected

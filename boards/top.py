@@ -1,12 +1,15 @@
-"""What goes into a board's FPGA: the clock, the reset after power-up, and the engine on its serial line."""
+"""What goes into a board's FPGA: the clock, the reset after power-up, and a core that does the work."""
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Module, ResetSignal, Signal
+from collections.abc import Collection, Iterator
+from typing import cast
+
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Flow, In
 
 from boards.clock import Ecp5Pll, Ice40Pll
-from rtl.hosted import HostedEngine
+from boards.pins import port_bits
 
 RESET_SECONDS = 20e-6
 """How long the reset lasts after the clock is stable: an iCE40's block RAM reads wrongly for its first microseconds."""
@@ -17,39 +20,42 @@ class BoardTop(wiring.Component):
 
     Parameters
     ----------
-    hosted
-        The engine with its link.
+    core
+        Has the members that the top has, except for the clock; all are signals, or interfaces of signals.
+    clock_hz
+        Of the core.
     pll
-        Makes the engine's clock of the board's; without one they are the same.
+        Makes the core's clock of the board's; without one they are the same.
+    inverted
+        Ports that mean 1 when they are low: ``flash_select`` is member ``select`` of interface ``flash``, ``leds[0]``
+        the first bit of ``leds``.
 
     Members
     -------
     clk
         In, 1: the board's clock.
-    rx
-        In, 1: the line from the host, asynchronous.
-    tx
-        Out, 1: the line to the host.
+    ...
+        Those of the core.
 
-    The engine starts `RESET_SECONDS` after the PLL has locked, and starts anew if it loses lock.
+    The core starts `RESET_SECONDS` after the PLL has locked, and starts anew if it loses lock.
 
     """
 
     clk: Signal
-    rx: Signal
-    tx: Signal
 
-    def __init__(self, hosted: HostedEngine, pll: Ice40Pll | Ecp5Pll | None):
-        self.hosted, self.pll = hosted, pll
-        super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1)})
+    def __init__(
+        self, core: wiring.Component, clock_hz: int, pll: Ice40Pll | Ecp5Pll | None, inverted: Collection[str] = ()
+    ):
+        self.core, self.clock_hz, self.pll, self.inverted = core, clock_hz, pll, inverted
+        super().__init__({"clk": In(1), **core.signature.members})
 
     @property
     def reset_cycles(self) -> int:
         """Cycles that the reset lasts."""
-        return int(RESET_SECONDS * self.hosted.uart.clock_hz) + 1
+        return int(RESET_SECONDS * self.clock_hz) + 1
 
     def elaborate(self, platform) -> Module:
-        """A PLL, a counter that ends the reset, and the engine."""
+        """A PLL, a counter that ends the reset, and the core."""
         m = Module()
         m.domains.sync = ClockDomain()
         m.domains.start = ClockDomain(reset_less=True)
@@ -71,6 +77,17 @@ class BoardTop(wiring.Component):
             m.d.start += running.eq(1)
         with m.Else():
             m.d.start += waited.eq(waited + 1)
-        m.submodules.hosted = hosted = self.hosted
-        m.d.comb += [hosted.rx.eq(self.rx), self.tx.eq(hosted.tx)]
+        m.submodules.core = self.core
+        for name, outside, inside, flow in self._pairs():
+            bits = port_bits(name, len(outside))
+            low = Const(sum((bit in self.inverted) << place for place, bit in enumerate(bits)), len(bits))
+            m.d.comb += inside.eq(outside ^ low) if flow is In else outside.eq(inside ^ low)
         return m
+
+    def _pairs(self) -> Iterator[tuple[str, Value, Value, Flow]]:
+        """The core's members by name, as the top has them and as the core has them, and their direction."""
+        for path, member, inside in self.core.signature.flatten(self.core):
+            outside = self
+            for step in path:
+                outside = getattr(outside, str(step))
+            yield "_".join(str(step) for step in path), cast(Value, outside), inside, member.flow

@@ -1,5 +1,6 @@
 """Executables of a generated design in Verilator and a driver in C++ from this folder."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from sim.cells import cell_models
 from sim.toolchain import run, verilator_root
 
 _FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
+_GENERATED = ("Vtop.h", "verilated.h")
+"""Headers that are Verilator's."""
 
 
 def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
@@ -25,14 +28,20 @@ def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
 
     """
     driver = Path(__file__).with_name(f"{name}.cpp").read_text()
+    headers = {
+        file: Path(__file__).with_name(file).read_text()
+        for file in re.findall(r'#include "(\w+\.h)"', driver)
+        if file not in _GENERATED
+    }
     options = [*_FLAGS, *flags]
 
-    def make(folder: Path, sources: list[Path]) -> None:
+    def make(folder: Path, files: list[Path]) -> None:
+        sources = [file for file in files if file.suffix != ".h"]
         command = [verilator_root() / "bin" / "verilator_bin", "--cc", "--exe", "--top-module", MODULE]
         run([*command, "--prefix", "Vtop", "-Mdir", folder, "-o", name, *options, *sources], folder)
         run(["make", "-j2", "-f", "Vtop.mk", "OPT_FAST=-O2"], folder)
         for left_over in folder.glob("*.[ado]"):
             left_over.unlink()
 
-    sources = {"engine.v": verilog, **cell_models(verilog), f"{name}.cpp": driver}
+    sources = {"engine.v": verilog, **cell_models(verilog), **headers, f"{name}.cpp": driver}
     return kept_build(name, sources, options, make) / name

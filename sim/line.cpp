@@ -10,6 +10,7 @@
 //   s N            run N cycles
 //   f 0            run until all bytes have been put on the line
 //   x N            reset for N cycles
+//   m N, N bytes   put them into the SPI flash, if the design has one, from byte 0 on
 //   c 0            answer with a u64: the cycles since the start
 // Status 0: the input ended.
 
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "Vtop.h"
+#include "flash.h"
 #include "verilated.h"
 
 namespace {
@@ -121,12 +123,14 @@ int main(int argc, char** argv) {
     Vtop top(&context, "tritium");
     Sender sender(bit);
     Receiver receiver(bit);
+    Flash flash;
     uint64_t now = 0;
     const auto cycle = [&] {
         top.rx = sender.level();
         top.clk = 0;
         top.eval();
         receiver.sample(top.tx);
+        pass_flash(top, flash, 0);
         top.clk = 1;
         top.eval();
         ++now;
@@ -171,6 +175,10 @@ int main(int argc, char** argv) {
                 break;
             case 'x':
                 reset(request.count);
+                break;
+            case 'm':
+                flash.content.resize(request.count);
+                if (!read_all(flash.content.data(), request.count)) return 2;
                 break;
             case 'c':
                 write_all(&now, sizeof now);

@@ -23,11 +23,13 @@ class SimulatedLine:
         Its clock and rate.
     skew
         How much longer the host's bits are than they should be, e.g. 0.01 for 1 %.
+    flash
+        Content of the SPI flash of a design that has its pins.
 
     """
 
-    def __init__(self, verilog: str, uart: UartConfig, *, skew: float = 0.0):
-        self.uart = uart
+    def __init__(self, verilog: str, uart: UartConfig, *, skew: float = 0.0, flash: bytes = b""):
+        self.uart, self.flash_content = uart, flash
         self._command: list[str | Path] = [build_driver("line", verilog), str(uart.clock_hz / uart.baud * (1 + skew))]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,6 +39,7 @@ class SimulatedLine:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
         )
+        self._request("m", len(self.flash_content), self.flash_content)
 
     def close(self) -> None:
         """End the simulation."""

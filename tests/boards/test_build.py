@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from boards import build
 from boards.build import STEPS, BoardBuild, build_board
 from boards.catalogue import board_named
-from boards.planning import board_verilog, plan_for
+from boards.planning import IMAGE_OFFSET, board_verilog, plan_for
 from gen.plan import Fold, Plan
 from golden.checkpoint import write_checkpoint
 from golden.errors import TritiumError
@@ -46,8 +46,12 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
     assert made["utilisation"].get("ICESTORM_SPRAM", [0])[0] == (2 if board.spram else 0)
     (bitstream,) = (tmp_path / "out").glob("tritium.bi[nt]")
     assert PREAMBLES[name] in bitstream.read_bytes()[:200]
-    image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
-    assert image.to_bytes() == small_plan(name).image.to_bytes()
+    image = (tmp_path / "out" / "tritium.image").read_bytes()
+    assert MemoryImage.from_bytes(image).to_bytes() == small_plan(name).image.to_bytes()
+    flash = tmp_path / "out" / "tritium.flash"
+    assert flash.exists() == board.spram
+    if board.spram:
+        assert flash.read_bytes() == bitstream.read_bytes().ljust(IMAGE_OFFSET, b"\xff") + image
 
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == made
     calls: list[int] = []
@@ -70,7 +74,7 @@ def test_a_clock_that_is_missed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
     placed = {"utilization": {}, "fmax": {"clk": {"achieved": 17.9}, "other": {"achieved": 99.0}}}
     monkeypatch.setattr(build, "_place", lambda *_: (Path(), placed))
     with pytest.raises(
-        TritiumError, match=r"icebreaker misses its clock: 17.9 MHz of 18 MHz with --seed 7; try --seed 8"
+        TritiumError, match=r"icebreaker misses its clock: 17.9 MHz of 24 MHz with --seed 7; try --seed 8"
     ):
         build_board(board_named("icebreaker"), small_plan("icebreaker"), seed=7)
 
@@ -82,6 +86,9 @@ def test_a_plan_that_does_not_fit_is_refused_before_anything_is_built() -> None:
         build_board(board, plan)
 
 
-def test_spram_starts_empty_and_block_ram_with_the_network() -> None:
-    assert "none, loaded at run time" in board_verilog(board_named("icebreaker"), small_plan("icebreaker"))
-    assert NETWORK.name in board_verilog(board_named("ulx3s-12f"), small_plan("ulx3s-12f"))
+def test_spram_is_filled_out_of_flash_and_block_ram_starts_with_the_network() -> None:
+    found = {
+        name: board_verilog(board_named(name), small_plan(name)).split("network", 1)[1].split("\n", 1)[0].strip()
+        for name in PREAMBLES
+    }
+    assert found == {"icebreaker": f"{NETWORK.name}, in SPI flash from byte 131072 on", "ulx3s-12f": NETWORK.name}

@@ -29,16 +29,19 @@ PINS = {
 
 
 def test_the_pins_are_those_of_the_boards() -> None:
-    found = {name: tuple(pin for pin, _ in board.pins().ports.values()) for name, board in BOARDS.items()}
-    assert found == PINS
-    assert list(board_named("icebreaker").pins().ports) == ["clk", "rx", "tx"]
+    for name, board in BOARDS.items():
+        ports = board.pins().ports
+        assert tuple(ports[port].site for port in ("clk", "rx", "tx")) == PINS[name]
+        flash = tuple(pin.site for port, pin in ports.items() if port.startswith("flash_"))
+        assert flash == (("16", "15", "14", "17") if board.spram else ())
+        assert board.pins().inverted.issuperset(("flash_select", "light") if board.spram else ())
 
 
 def test_the_constraints_say_where_ports_are_and_how_fast_the_clock_is() -> None:
-    assert board_named("icebreaker").pins().constraints("ice40") == (
-        "set_io clk 35\nset_io -pullup yes rx 6\nset_io -pullup yes tx 9\nset_frequency clk 12.0\n"
+    assert board_named("icebreaker").pins().constraints("ice40", ("clk", "rx", "light")) == (
+        "set_io clk 35\nset_io -pullup yes rx 6\nset_io light 37\nset_frequency clk 12.0\n"
     )
-    assert board_named("icesugar-pro").pins().constraints("ecp5").splitlines()[2:] == [
+    assert board_named("icesugar-pro").pins().constraints("ecp5", ("clk", "rx", "tx")).splitlines()[2:] == [
         'LOCATE COMP "rx" SITE "A9";',
         'IOBUF PORT "rx" IO_TYPE=LVCMOS33 PULLMODE=UP;',
         'LOCATE COMP "tx" SITE "B9";',

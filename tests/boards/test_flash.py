@@ -41,8 +41,8 @@ def invoke(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "program", "file", "expected"),
     [
-        (("icebreaker",), "openFPGALoader", "tritium.bin", ["-b", "ice40_generic", "-f"]),
-        (("upduino-v3",), "iceprog", "tritium.bin", []),
+        (("icebreaker",), "openFPGALoader", "tritium.flash", ["-b", "ice40_generic", "-f"]),
+        (("upduino-v3",), "iceprog", "tritium.flash", []),
         (("ice40-hx8k", "--ram"), "iceprog", "tritium.bin", ["-S"]),
         (("ulx3s-45f", "--ram"), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-m"]),
         (("ulx3s-45f",), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-f"]),

@@ -1,0 +1,48 @@
+"""A board whose weights come out of its SPI flash at power-up, at its pins."""
+
+import pytest
+from link_plans import link_plan, link_vectors
+
+from boards.build import flash_content
+from boards.catalogue import board_named
+from boards.planning import IMAGE_OFFSET, plan_for
+from boards.simulated_board import SimulatedBoard
+from gen.plan import Fold, Plan
+from golden.link import image_number
+
+BOARD = board_named("icebreaker")
+BITSTREAM = bytes.fromhex("7eaa997e") * 20000
+
+
+def plan(seed: int = 1) -> Plan:
+    return plan_for(BOARD, link_plan(seed).network, Fold(4, 4, 2), "2b")
+
+
+def test_the_file_for_the_flash_holds_the_image_behind_the_bitstream() -> None:
+    content, image = flash_content(BITSTREAM, plan().image), plan().image.to_bytes()
+    assert content.startswith(BITSTREAM + b"\xff")
+    assert (content[IMAGE_OFFSET:], content[IMAGE_OFFSET - 1]) == (image, 0xFF)
+
+
+def test_the_network_is_there_at_power_up_and_another_can_be_loaded() -> None:
+    first, other = plan(), plan(2)
+    with SimulatedBoard(BOARD, first, flash=flash_content(BITSTREAM, first.image)) as device:
+        assert device.identify()[1] == (1, image_number(first.image))
+        vectors = link_vectors(first, 3)
+        for held in (first, other, first):
+            device.load(held.image)
+            assert (device.run(held.image, vectors, 4) == held.network.forward(vectors).logits).all()
+            assert device.identify()[1] == (1, image_number(held.image))
+
+
+@pytest.mark.parametrize("damage", ["byte", "other", "empty"])
+def test_a_damaged_flash_leaves_a_board_that_a_host_can_load(damage: str) -> None:
+    first = plan()
+    content = bytearray(flash_content(BITSTREAM, (plan(2) if damage == "other" else first).image))
+    if damage == "byte":
+        content[-1] ^= 1
+    with SimulatedBoard(BOARD, first, flash=b"" if damage == "empty" else bytes(content)) as device:
+        assert device.identify()[1] == (0, 0)
+        device.load(first.image)
+        vectors = link_vectors(first, 2)
+        assert (device.run(first.image, vectors, 4) == first.network.forward(vectors).logits).all()
