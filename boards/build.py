@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from boards.catalogue import Board
+from boards.demo import demo_misfits, demo_verilog
 from boards.pins import port_bits
 from boards.planning import IMAGE_OFFSET, board_figures, board_verilog, misfits
 from gen.builds import build_root, kept_build
@@ -43,6 +44,8 @@ class BoardBuild:
         The file.
     placed
         nextpnr's report.
+    demo
+        Whether it is the demonstration without a host.
 
     """
 
@@ -52,6 +55,7 @@ class BoardBuild:
     tools: Tools
     bitstream: Path
     placed: dict[str, Any]
+    demo: bool = False
 
     @property
     def utilisation(self) -> dict[str, tuple[int, int]]:
@@ -88,6 +92,7 @@ class BoardBuild:
         return {
             **board_figures(self.board),
             "model": self.plan.network.name,
+            "demo": self.demo,
             "fold": str(self.plan.fold),
             "packing": self.plan.config.packing,
             "config": f"{identify(self.plan.config, self.board.clock_hz).config:08x}",
@@ -97,13 +102,13 @@ class BoardBuild:
             "timing_met": self.timing_met,
             "cycles_period": self.plan.cycles.period,
             "images_per_s": self.images_per_s,
-            "hosted_images_per_s": self.hosted_images_per_s,
+            "hosted_images_per_s": None if self.demo else self.hosted_images_per_s,
             "tools": dict(self.tools.versions),
         }
 
 
 def build_board(
-    board: Board, plan: Plan, *, seed: int = 1, progress: Callable[[int], None] = lambda _: None
+    board: Board, plan: Plan, *, demo: bool = False, seed: int = 1, progress: Callable[[int], None] = lambda _: None
 ) -> BoardBuild:
     """Synthesise, place, route and pack a board's FPGA, or find what was built of the same.
 
@@ -111,6 +116,8 @@ def build_board(
     ----------
     board, plan
         What to build; the plan is that of `boards.planning.plan_for`.
+    demo
+        Build the demonstration without a host, `boards.demo`, instead of the engine with its host link.
     seed
         Of the placement.
     progress
@@ -122,20 +129,20 @@ def build_board(
         If the plan does not fit, a tool is missing or fails, or the engine's clock is not reached.
 
     """
-    if reasons := misfits(board, plan):
+    if reasons := demo_misfits(board, plan) if demo else misfits(board, plan):
         raise TritiumError(
             f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
             f"{', '.join(reasons)}; give a smaller --fold or another --packing"
         )
     tools = find_tools(board.device.family)
     packer = _find_packer(tools, board.device.family)
-    verilog = board_verilog(board, plan)
+    verilog = demo_verilog(board, plan) if demo else board_verilog(board, plan)
     progress(1)
     netlist = tools.synthesise(board.part, MODULE, verilog)
     progress(1)
     bitstream, placed = _place(board, netlist, packer, seed)
     progress(1)
-    made = BoardBuild(board, plan, seed, tools, bitstream, placed)
+    made = BoardBuild(board, plan, seed, tools, bitstream, placed, demo)
     if not made.timing_met:
         raise TritiumError(
             f"{board.name} misses its clock: {made.fmax_mhz:.1f} MHz of {board.clock_hz / 1e6:g} MHz with --seed "

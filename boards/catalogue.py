@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from amaranth.build import Attrs, Platform, Resource
+from amaranth.build import Attrs, PinsN, Platform, Resource, Subsignal
+from amaranth.build import Pins as PinsOf
 from amaranth_boards.ecpix5 import ECPIX545Platform
 from amaranth_boards.ice40_hx8k_b_evn import ICE40HX8KBEVNPlatform
 from amaranth_boards.icebreaker import ICEBreakerPlatform
@@ -20,6 +21,7 @@ from gen.devices import Device
 from gen.plan import Fold
 from gen.tools import Part
 from golden.errors import TritiumError
+from rtl.displays import Display, Leds, Pulses, SevenSegments
 from rtl.uart import UartConfig
 
 
@@ -52,6 +54,8 @@ class Board(NamedTuple):
 
     ports: Mapping[str, str] = {}
     """Where the ports of its tops lie beside the clock and the line, see `boards.pins.find_pins`."""
+    display: type[Display] = Leds
+    """What shows the demonstration's answers, on port ``display``."""
 
     @property
     def device(self) -> Device:
@@ -86,6 +90,20 @@ _FLASH = {
     "flash_miso": "spi_flash_1x 0 cipo",
 }
 
+_LEDS = {f"display[{number}]": f"led {number}" for number in range(Leds.WIDTH)}
+_GREEN_AND_RED = {"display[0]": "rgb_led 0 g", "display[1]": "rgb_led 0 r"}
+_SEVEN_SEGMENTS = Resource(
+    "seven_segments",
+    0,
+    *(
+        Subsignal(name, PinsN(pin, dir="o", conn=("pmod", 0)))
+        for name, pin in zip("abcdefg", ("1", "2", "3", "4", "7", "8", "9"), strict=True)
+    ),
+    Subsignal("right", PinsOf("10", dir="o", conn=("pmod", 0))),
+    Attrs(IO_STANDARD="SB_LVCMOS"),
+)
+"""1BitSquared's seven-segment PMOD on PMOD1A: segments low active, the last pin chooses one of its two digits."""
+
 _ICEBREAKER = Board(
     "icebreaker",
     "1BitSquared iCEBreaker",
@@ -98,7 +116,13 @@ _ICEBREAKER = Board(
     array="ice40",
     flash=("openFPGALoader", "-b", "ice40_generic", "-f"),
     pll_pad=True,
-    ports={**_FLASH, "light": "led_g 0"},
+    resources=(_SEVEN_SEGMENTS,),
+    ports={
+        **_FLASH,
+        "light": "led_g 0",
+        **{f"display[{place}]": f"seven_segments 0 {part}" for place, part in enumerate((*"abcdefg", "right"))},
+    },
+    display=SevenSegments,
 )
 _ULX3S = Board(
     "ulx3s-12f",
@@ -112,6 +136,7 @@ _ULX3S = Board(
     array="ecp5",
     ram=("openFPGALoader", "-b", "ulx3s", "-m"),
     flash=("openFPGALoader", "-b", "ulx3s", "-f"),
+    ports=_LEDS,
 )
 _ORANGECRAB = _ULX3S._replace(
     name="orangecrab-25f",
@@ -122,6 +147,8 @@ _ORANGECRAB = _ULX3S._replace(
     ram=(),
     flash=("openFPGALoader", "-b", "orangeCrab"),
     resources=(UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33")),),
+    ports=_GREEN_AND_RED,
+    display=Pulses,
 )
 
 BOARDS = {
@@ -135,6 +162,9 @@ BOARDS = {
             baud=115_200,
             link="its USB port (iCELink)",
             flash=("icesprog",),
+            resources=(),
+            ports={**_FLASH, "light": "led_g 0", "display[0]": "led_g 0", "display[1]": "led_r 0"},
+            display=Pulses,
         ),
         _ICEBREAKER._replace(
             name="upduino-v3",
@@ -145,7 +175,8 @@ BOARDS = {
             clock="clk12",
             pll_pad=False,
             resources=(UARTResource(0, rx="11", tx="12", conn=("j", 1), attrs=Attrs(IO_STANDARD="SB_LVCMOS")),),
-            ports={**_FLASH, "light": "rgb_led 0 g"},
+            ports={**_FLASH, "light": "rgb_led 0 g", **_GREEN_AND_RED},
+            display=Pulses,
         ),
         Board(
             "ice40-hx8k",
@@ -160,6 +191,7 @@ BOARDS = {
             vectors=1,
             ram=("iceprog", "-S"),
             flash=("openFPGALoader", "-b", "ice40_generic", "-f"),
+            ports=_LEDS,
         ),
         _ULX3S,
         _ULX3S._replace(name="ulx3s-25f", title="Radiona ULX3S 25F", platform=ULX3S_25F_Platform),
@@ -175,6 +207,8 @@ BOARDS = {
             link="its USB port (iCELink)",
             ram=("openFPGALoader", "-c", "cmsisdap", "-m"),
             flash=("icesprog",),
+            ports=_GREEN_AND_RED,
+            display=Pulses,
         ),
         _ULX3S._replace(
             name="ecpix5-45f",
@@ -183,6 +217,7 @@ BOARDS = {
             link="its debug USB port (FT2232H, second channel)",
             ram=("openFPGALoader", "-b", "ecpix5", "-m"),
             flash=("openFPGALoader", "-b", "ecpix5", "-f"),
+            ports={f"display[{number}]": f"rgb_led {number} g" for number in range(Leds.WIDTH)},
         ),
     )
 }

@@ -54,6 +54,10 @@ def build(
     model: Model,
     fold: BoardFoldOption = None,
     packing: PackingOption = None,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Built-in images instead of the host link, answers on LEDs or seven segments."),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the placement.")] = 1,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Default: build/BOARD.")
@@ -66,7 +70,7 @@ def build(
     """
     chosen, plan = _plan(board, model, fold, packing)
     with progress_bar(f"{plan.network.name} for {chosen.name}", STEPS) as advance:
-        made = build_board(chosen, plan, seed=seed, progress=advance)
+        made = build_board(chosen, plan, demo=demo, seed=seed, progress=advance)
     files = write_build(made, output)
     console.print(build_table(made))
     console.print(files_table(files))
@@ -135,7 +139,8 @@ def build_table(made: BoardBuild) -> Table:
         table.add_row(kind, f"{used:,} of {available:,}, {used / available:.0%}")
     table.add_row("clock", f"{board.clock_hz / 1e6:g} MHz, met: up to {made.fmax_mhz:.1f} MHz (seed {made.seed})")
     table.add_row("images a second", f"{made.images_per_s:,.0f} in the engine")
-    table.add_row("over the host link", f"{made.hosted_images_per_s:,.1f} images a second at {board.baud:,} baud")
+    if not made.demo:
+        table.add_row("over the host link", f"{made.hosted_images_per_s:,.1f} images a second at {board.baud:,} baud")
     for program, version in made.tools.versions.items():
         table.add_row(program, version)
     return table

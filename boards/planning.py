@@ -1,6 +1,9 @@
 """What goes on a board: the engine for a network, whether it fits, and its Verilog."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+from amaranth.lib import wiring
 
 from boards.catalogue import Board
 from boards.clock import choose_pll
@@ -30,37 +33,56 @@ def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packin
     return replace(plan, family=board.device.family)
 
 
-def misfits(board: Board, plan: Plan) -> list[str]:
-    """Why a plan does not fit the board's FPGA, as far as is known before it is built; empty if it does."""
+def misfits(board: Board, plan: Plan, lut4: int = _LINK_LUT4, block_rams: int = _LINK_BLOCK_RAMS) -> list[str]:
+    """Why a plan does not fit the board's FPGA, as far as is known before it is built; empty if it does.
+
+    Parameters
+    ----------
+    board, plan
+        What is built.
+    lut4, block_rams
+        Of what is beside the engine, the host link if nothing is said.
+
+    """
     device, area, config = board.device, plan.area, plan.config
     sprams = SpramMemory.cells(sum(config.transfers["weights"]), config.weight_words) if config.spram else 0
     needs = (
-        ("LUT4", area.lut4 + _LINK_LUT4, device.lut4),
-        ("block RAMs", area.block_rams + _LINK_BLOCK_RAMS, device.block_rams),
+        ("LUT4", area.lut4 + lut4, device.lut4),
+        ("block RAMs", area.block_rams + block_rams, device.block_rams),
         ("SPRAM", sprams, device.sprams),
     )
     return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
 
 
-def board_top(board: Board, plan: Plan) -> BoardTop:
-    """The board's FPGA: the engine with its host link, its image built in or, where SPRAM holds it, out of flash."""
+def board_verilog(board: Board, plan: Plan) -> str:
+    """The Verilog of the board's FPGA, the engine with its host link: module `gen.plan.MODULE`."""
+    core = hosted_engine(plan, board.uart, offset=IMAGE_OFFSET if board.spram else None)
+    return top_verilog(board, plan, core, {"line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit"})
+
+
+def top_verilog(board: Board, plan: Plan, core: wiring.Component, details: Mapping[str, object]) -> str:
+    """The Verilog of the board's FPGA with a core, see `BoardTop`, that has the image built in or out of flash.
+
+    Parameters
+    ----------
+    board, plan
+        What is built.
+    core
+        With the plan's engine.
+    details
+        What the header says of the core.
+
+    """
     pins = board.pins()
     pll = choose_pll(board.device.family, pins.clock_hz, board.clock_hz, pad=board.pll_pad)
-    core = hosted_engine(plan, board.uart, offset=IMAGE_OFFSET if board.spram else None)
-    return BoardTop(core, board.clock_hz, pll, pins.inverted)
-
-
-def board_verilog(board: Board, plan: Plan) -> str:
-    """The Verilog of `board_top`: module `gen.plan.MODULE`."""
-    input_hz = board.pins().clock_hz
     parameters = {
         "network": plan.network.name + (f", in SPI flash from byte {IMAGE_OFFSET} on" if board.spram else ""),
         "fold": plan.fold,
         "config": f"{identify(plan.config, board.clock_hz).config:08x}",
-        "clock": f"{board.clock_hz} Hz from {input_hz} Hz",
-        "line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit",
+        "clock": f"{board.clock_hz} Hz from {pins.clock_hz} Hz",
+        **details,
     }
-    return generate(board_top(board, plan), MODULE, parameters)
+    return generate(BoardTop(core, board.clock_hz, pll, pins.inverted), MODULE, parameters)
 
 
 def board_figures(board: Board) -> dict[str, object]:

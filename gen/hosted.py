@@ -59,8 +59,7 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True, off
     identity = identify(plan.config, uart.clock_hz).to_bytes()
     last_input, image = plan.image.program[0].last_input, image_number(plan.image)
     if offset is not None:
-        wake = int(WAKE_SECONDS * uart.clock_hz) + 1
-        loader = FlashLoader(plan.config, image=image, offset=offset, wake=wake)
+        loader = flash_loader(plan, uart.clock_hz, offset)
         return HostedEngine(plan.config, uart, identity, last_input=last_input, image=image, loader=loader)
     if not initialised:
         return HostedEngine(plan.config, uart, identity)
@@ -74,6 +73,12 @@ def hosted_engine(plan: Plan, uart: UartConfig, *, initialised: bool = True, off
         last_input=last_input,
         image=image,
     )
+
+
+def flash_loader(plan: Plan, clock_hz: int, offset: int) -> FlashLoader:
+    """What brings a plan's image out of SPI flash, where it begins at byte `offset`."""
+    wake = int(WAKE_SECONDS * clock_hz) + 1
+    return FlashLoader(plan.config, image=image_number(plan.image), offset=offset, wake=wake)
 
 
 def hosted_verilog(plan: Plan, uart: UartConfig, *, initialised: bool = True) -> str:
