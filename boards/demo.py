@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from boards.catalogue import Board
-from boards.planning import IMAGE_OFFSET, misfits, top_verilog
-from gen.devices import FAMILIES
+from boards.planning import IMAGE_OFFSET, lacks, top_verilog
 from gen.hosted import flash_loader
 from gen.plan import Plan
 from gen.presets import TEST_VECTORS
@@ -70,6 +69,5 @@ def demo_verilog(board: Board, plan: Plan, *, tick_seconds: float = TICK_SECONDS
 
 
 def demo_misfits(board: Board, plan: Plan) -> list[str]:
-    """Why the demonstration does not fit the board's FPGA, see `boards.planning.misfits`."""
-    images = FAMILIES[plan.family].needed(IMAGES * plan.config.input_words, BITS * plan.config.lanes)
-    return misfits(board, plan, _LUT4, images)
+    """Why the demonstration does not fit the board's FPGA, see `boards.planning.lacks`."""
+    return lacks(board, plan, _LUT4, [(IMAGES * plan.config.input_words, BITS * plan.config.lanes)])

@@ -1,6 +1,6 @@
 """What goes on a board: the engine for a network, whether it fits, and its Verilog."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from amaranth.lib import wiring
@@ -8,16 +8,19 @@ from amaranth.lib import wiring
 from boards.catalogue import Board
 from boards.clock import choose_pll
 from boards.top import BoardTop
+from gen.devices import FAMILIES
 from gen.hosted import hosted_engine, identify
 from gen.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import generate
 from golden.scheme_network import AnyNetwork
+from rtl.link_config import LinkConfig
 from rtl.spram_memory import SpramMemory
 
 IMAGE_OFFSET = 1 << 17
 """Where an image is in the flash of a board with SPRAM: behind an UP5K's bitstream, which has 104,090 bytes."""
 
-_LINK_LUT4, _LINK_BLOCK_RAMS = 750, 3  # of the host link, as synthesised for `mnist-small` on iCE40
+_LINK_LUT4 = 750  # of the host link, as synthesised for `mnist-small` on iCE40
+_LOADER_LUT4 = 350  # of the flash loader, the same
 
 
 def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packing: str | None = None) -> Plan:
@@ -33,22 +36,28 @@ def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packin
     return replace(plan, family=board.device.family)
 
 
-def misfits(board: Board, plan: Plan, lut4: int = _LINK_LUT4, block_rams: int = _LINK_BLOCK_RAMS) -> list[str]:
-    """Why a plan does not fit the board's FPGA, as far as is known before it is built; empty if it does.
+def misfits(board: Board, plan: Plan) -> list[str]:
+    """Why a plan with the host link does not fit the board's FPGA, see `lacks`."""
+    return lacks(board, plan, _LINK_LUT4, LinkConfig(plan.config).memories)
+
+
+def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int]]) -> list[str]:
+    """What a board's FPGA has too little of, as far as is known before it is built.
 
     Parameters
     ----------
     board, plan
         What is built.
-    lut4, block_rams
-        Of what is beside the engine, the host link if nothing is said.
+    lut4, memories
+        Of what is beside the engine and the flash loader; memories are (words, bits a word).
 
     """
     device, area, config = board.device, plan.area, plan.config
     sprams = SpramMemory.cells(sum(config.transfers["weights"]), config.weight_words) if config.spram else 0
+    block_rams = area.block_rams + sum(FAMILIES[device.family].needed(*memory) for memory in memories)
     needs = (
-        ("LUT4", area.lut4 + lut4, device.lut4),
-        ("block RAMs", area.block_rams + block_rams, device.block_rams),
+        ("LUT4", area.lut4 + lut4 + _LOADER_LUT4 * board.spram, device.lut4),
+        ("block RAMs", block_rams, device.block_rams),
         ("SPRAM", sprams, device.sprams),
     )
     return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]

@@ -14,8 +14,6 @@ _CONTROL = 600
 """LUT4 of sequencer, addresses, streams and small memories."""
 _IN_FLIGHT = 250
 """LUT4 of what each vector in flight has of its own."""
-_SMALL = 1024
-"""Bits up to which a memory becomes logic."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
         decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
         quantiser=quantiser,
         rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling,
-        block_rams=sum(block_ram.needed(words, bits) for words, bits in memories if words * bits > _SMALL),
+        block_rams=sum(block_ram.needed(words, bits) for words, bits in memories),
     )
 
 

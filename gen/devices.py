@@ -21,20 +21,25 @@ class Device(NamedTuple):
 
 
 class BlockRam(NamedTuple):
-    """A family's block RAM: its shapes, as (words, bits a word)."""
+    """A family's block RAM."""
 
     shapes: tuple[tuple[int, int], ...]
+    """As (words, bits a word)."""
+    logic: int
+    """Bits a block up to which a memory becomes logic instead."""
 
     def needed(self, words: int, bits: int) -> int:
-        """Block RAMs for a memory, in the shape that needs fewest."""
-        return min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+        """Block RAMs for a memory, in the shape that needs fewest; none if it becomes logic."""
+        blocks = min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+        return blocks if words * bits > self.logic * blocks else 0
 
 
 FAMILIES = {
-    "ecp5": BlockRam(((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))),
-    "ice40": BlockRam(((256, 16), (512, 8), (1024, 4), (2048, 2))),
+    "ecp5": BlockRam(((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), 1200),
+    "ice40": BlockRam(((256, 16), (512, 8), (1024, 4), (2048, 2)), 64),
 }
-"""Block RAMs by family. Source: ECP5 family data sheet (DP16KD), iCE40 LP/HX data sheet (RAM4K)."""
+"""Block RAMs by family. Source: ECP5 family data sheet (DP16KD), iCE40 LP/HX data sheet (RAM4K). Where Yosys prefers
+logic was found from engines as placed: iCE40, unlike ECP5, has no memories in its logic."""
 
 DEVICES = {
     device.name: device

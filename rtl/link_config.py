@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from golden.formats import LOAD_WIDTH
-from golden.link_format import IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
+from golden.link_format import CRC_BYTES, HEADER_BYTES, IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
 from rtl.config import EngineConfig
 from rtl.crc32 import Crc32
 
@@ -33,6 +33,12 @@ class LinkConfig:
         """Longest payload of a reply: the longest result, or all that the link says of itself."""
         about = sum(IDENTITY_FIELDS.values()) + sum(STATE_FIELDS.values())
         return max(about, 4 * self.engine.lanes * self.engine.result_words)
+
+    @property
+    def memories(self) -> list[tuple[int, int]]:
+        """Those of a request and of a reply: words, and bits of each."""
+        frame = HEADER_BYTES + CRC_BYTES
+        return [(frame + self.request, 8), (frame + self.reply, 8)]
 
     @property
     def patience(self) -> int:
