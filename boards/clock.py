@@ -1,7 +1,9 @@
 """The engine's clock from a board's: settings of the phase-locked loops of iCE40 and ECP5."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from amaranth.hdl import Instance, Signal
 
@@ -11,7 +13,64 @@ _MHZ = 1_000_000
 
 
 @dataclass(frozen=True)
-class Ice40Pll:
+class Pll(ABC):
+    """A phase-locked loop and its dividers.
+
+    Parameters
+    ----------
+    input_hz
+        The board's clock.
+    reference, feedback, output
+        Dividers of the input, of what returns to the phase detector, and of the output, as the cell takes them.
+
+    """
+
+    INPUT_MHZ: ClassVar[tuple[float, float]]
+    PHASE_MHZ: ClassVar[tuple[float, float]]
+    """Of the phase detector."""
+    OSCILLATOR_MHZ: ClassVar[tuple[float, float]]
+    OUTPUT_MHZ: ClassVar[tuple[float, float]]
+
+    input_hz: int
+    reference: int
+    feedback: int
+    output: int
+
+    @property
+    @abstractmethod
+    def phase_hz(self) -> float:
+        """Of the phase detector."""
+
+    @property
+    @abstractmethod
+    def oscillator_hz(self) -> float:
+        """Of the oscillator."""
+
+    @property
+    @abstractmethod
+    def output_hz(self) -> float:
+        """Of the engine."""
+
+    @property
+    def legal(self) -> bool:
+        """Whether every frequency is within its limits."""
+        return all(
+            low * _MHZ <= hz <= high * _MHZ
+            for hz, (low, high) in (
+                (self.input_hz, self.INPUT_MHZ),
+                (self.phase_hz, self.PHASE_MHZ),
+                (self.oscillator_hz, self.OSCILLATOR_MHZ),
+                (self.output_hz, self.OUTPUT_MHZ),
+            )
+        )
+
+    @abstractmethod
+    def instance(self, source: Signal, clock: Signal, locked: Signal) -> Instance:
+        """The cell between the board's clock and the engine's."""
+
+
+@dataclass(frozen=True)
+class Ice40Pll(Pll):
     """An iCE40 PLL with its oscillator as feedback.
 
     Its output is the input times (`feedback` + 1) / (`reference` + 1) / 2**`output`. Limits: iCE40 LP/HX and
@@ -19,23 +78,22 @@ class Ice40Pll:
 
     Parameters
     ----------
-    input_hz
-        The board's clock, 10 to 133 MHz.
     reference
-        DIVR, 0 to 15: its clock behind it is 10 to 133 MHz.
+        DIVR, 0 to 15.
     feedback
         DIVF, 0 to 63.
     output
-        DIVQ, 1 to 6: the oscillator in front of it runs at 533 to 1066 MHz, the output at 16 to 275 MHz.
+        DIVQ, 1 to 6.
     pad
         Whether the clock comes from the PLL's own pin.
 
     """
 
-    input_hz: int
-    reference: int
-    feedback: int
-    output: int
+    INPUT_MHZ = (10, 133)
+    PHASE_MHZ = (10, 133)
+    OSCILLATOR_MHZ = (533, 1066)
+    OUTPUT_MHZ = (16, 275)
+
     pad: bool = False
 
     @property
@@ -52,16 +110,6 @@ class Ice40Pll:
     def output_hz(self) -> float:
         """Of the engine."""
         return self.oscillator_hz / 2**self.output
-
-    @property
-    def legal(self) -> bool:
-        """Whether every frequency is within its limits."""
-        return (
-            10 * _MHZ <= self.input_hz <= 133 * _MHZ
-            and 10 * _MHZ <= self.phase_hz <= 133 * _MHZ
-            and 533 * _MHZ <= self.oscillator_hz <= 1066 * _MHZ
-            and 16 * _MHZ <= self.output_hz <= 275 * _MHZ
-        )
 
     @property
     def filter_range(self) -> int:
@@ -96,7 +144,7 @@ class Ice40Pll:
 
 
 @dataclass(frozen=True)
-class Ecp5Pll:
+class Ecp5Pll(Pll):
     """An ECP5 PLL with its first output as feedback.
 
     Its output is the input times `feedback` / `reference`. Limits: ECP5 and ECP5-5G family data sheet,
@@ -104,21 +152,19 @@ class Ecp5Pll:
 
     Parameters
     ----------
-    input_hz
-        The board's clock, 8 to 400 MHz.
     reference
-        CLKI_DIV, 1 to 128: the phase detector runs at 10 to 400 MHz.
+        CLKI_DIV, 1 to 128.
     feedback
-        CLKFB_DIV, 1 to 80.
+        CLKFB_DIV, 1 to 128.
     output
-        CLKOP_DIV, 1 to 128: the oscillator runs `output` times as fast as the output, at 400 to 800 MHz.
+        CLKOP_DIV, 1 to 128: the oscillator runs `output` times as fast as the output.
 
     """
 
-    input_hz: int
-    reference: int
-    feedback: int
-    output: int
+    INPUT_MHZ = (8, 400)
+    PHASE_MHZ = (10, 400)
+    OSCILLATOR_MHZ = (400, 800)
+    OUTPUT_MHZ = (3.125, 400)
 
     @property
     def phase_hz(self) -> float:
@@ -135,21 +181,11 @@ class Ecp5Pll:
         """Of the oscillator."""
         return self.output_hz * self.output
 
-    @property
-    def legal(self) -> bool:
-        """Whether every frequency is within its limits."""
-        return (
-            8 * _MHZ <= self.input_hz <= 400 * _MHZ
-            and 10 * _MHZ <= self.phase_hz <= 400 * _MHZ
-            and 400 * _MHZ <= self.oscillator_hz <= 800 * _MHZ
-            and 10 * _MHZ <= self.output_hz <= 400 * _MHZ
-        )
-
     @classmethod
     def settings(cls, input_hz: int) -> "Iterator[Ecp5Pll]":
         """For each output all legal dividers, the fastest phase detectors first, oscillators near 600 MHz."""
         for reference in range(1, 129):
-            for feedback in range(1, 81):
+            for feedback in range(1, 129):
                 output = max(round(600 * _MHZ * reference / (input_hz * feedback)), 1)
                 pll = cls(input_hz, reference, feedback, output)
                 if output <= 128 and pll.legal:
@@ -194,7 +230,7 @@ class Ecp5Pll:
         )
 
 
-def choose_pll(family: str, input_hz: int, output_hz: int, *, pad: bool = False) -> Ice40Pll | Ecp5Pll | None:
+def choose_pll(family: str, input_hz: int, output_hz: int, *, pad: bool = False) -> Pll | None:
     """The PLL that makes exactly a frequency, or None if it is the board's own.
 
     Parameters

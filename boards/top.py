@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Flow, In
 
-from boards.clock import Ecp5Pll, Ice40Pll
+from boards.clock import Pll
 from boards.pins import port_bits
 
 RESET_SECONDS = 20e-6
@@ -43,9 +43,7 @@ class BoardTop(wiring.Component):
 
     clk: Signal
 
-    def __init__(
-        self, core: wiring.Component, clock_hz: int, pll: Ice40Pll | Ecp5Pll | None, inverted: Collection[str] = ()
-    ):
+    def __init__(self, core: wiring.Component, clock_hz: int, pll: Pll | None, inverted: Collection[str] = ()):
         self.core, self.clock_hz, self.pll, self.inverted = core, clock_hz, pll, inverted
         super().__init__({"clk": In(1), **core.signature.members})
 
