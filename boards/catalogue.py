@@ -41,9 +41,9 @@ class Board(NamedTuple):
     array: str
     vectors: int = 2
     """In flight; with one, fewer block RAMs."""
-    ram: tuple[str, ...] = ()
-    """The program that loads a bitstream until power is off, and its arguments in front of the file."""
-    flash: tuple[str, ...] = ()
+    ram: tuple[tuple[str, ...], ...] = ()
+    """The programs that load a bitstream until power is off, each with its arguments in front of the file."""
+    flash: tuple[tuple[str, ...], ...] = ()
     """The same for good."""
     clock: str = ""
     """The platform's clock, if not its default one."""
@@ -114,7 +114,7 @@ _ICEBREAKER = Board(
     fold=Fold(8, 5, 1),
     packing="5t8b",
     array="ice40",
-    flash=("openFPGALoader", "-b", "ice40_generic", "-f"),
+    flash=(("openFPGALoader", "-b", "ice40_generic", "-f"), ("iceprog",)),
     pll_pad=True,
     resources=(_SEVEN_SEGMENTS,),
     ports={
@@ -131,11 +131,11 @@ _ULX3S = Board(
     clock_hz=50_000_000,
     baud=1_000_000,
     link="its USB port (FT231X)",
-    fold=Fold(8, 5, 1),
-    packing="5t8b",
+    fold=Fold(16, 16, 8),
+    packing="3t5b",
     array="ecp5",
-    ram=("openFPGALoader", "-b", "ulx3s", "-m"),
-    flash=("openFPGALoader", "-b", "ulx3s", "-f"),
+    ram=(("openFPGALoader", "-b", "ulx3s", "-m"),),
+    flash=(("openFPGALoader", "-b", "ulx3s", "-f"),),
     ports=_LEDS,
 )
 _ORANGECRAB = _ULX3S._replace(
@@ -145,7 +145,8 @@ _ORANGECRAB = _ULX3S._replace(
     clock_hz=48_000_000,
     link="header pins 0 (from the host) and 1 (to the host)",
     ram=(),
-    flash=("openFPGALoader", "-b", "orangeCrab"),
+    # Both through its boot loader, which is there while its button is held at power-up.
+    flash=(("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"), ("openFPGALoader", "-b", "orangeCrab")),
     resources=(UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33")),),
     ports=_GREEN_AND_RED,
     display=Pulses,
@@ -161,7 +162,7 @@ BOARDS = {
             platform=ICESugarPlatform,
             baud=115_200,
             link="its USB port (iCELink)",
-            flash=("icesprog",),
+            flash=(("icesprog",),),
             resources=(),
             ports={**_FLASH, "light": "led_g 0", "display[0]": "led_g 0", "display[1]": "led_r 0"},
             display=Pulses,
@@ -171,7 +172,7 @@ BOARDS = {
             title="tinyVision.ai UPduino v3 (its OSC jumper closed)",
             platform=UpduinoV3Platform,
             link="header pins 9 (from the host) and 6 (to the host)",
-            flash=("iceprog",),
+            flash=(("iceprog",),),
             clock="clk12",
             pll_pad=False,
             resources=(UARTResource(0, rx="11", tx="12", conn=("j", 1), attrs=Attrs(IO_STANDARD="SB_LVCMOS")),),
@@ -189,8 +190,8 @@ BOARDS = {
             packing="5t8b",
             array="ice40",
             vectors=1,
-            ram=("iceprog", "-S"),
-            flash=("openFPGALoader", "-b", "ice40_generic", "-f"),
+            ram=(("iceprog", "-S"),),
+            flash=(("openFPGALoader", "-b", "ice40_generic", "-f"), ("iceprog",)),
             ports=_LEDS,
         ),
         _ULX3S,
@@ -205,8 +206,8 @@ BOARDS = {
             platform=ICESugarProPlatform,
             baud=115_200,
             link="its USB port (iCELink)",
-            ram=("openFPGALoader", "-c", "cmsisdap", "-m"),
-            flash=("icesprog",),
+            ram=(("openFPGALoader", "-c", "cmsisdap", "--vid", "0x1d50", "--pid", "0x602b", "-m"),),
+            flash=(("icesprog",),),
             ports=_GREEN_AND_RED,
             display=Pulses,
         ),
@@ -215,8 +216,8 @@ BOARDS = {
             title="LambdaConcept ECPIX-5 45F",
             platform=ECPIX545Platform,
             link="its debug USB port (FT2232H, second channel)",
-            ram=("openFPGALoader", "-b", "ecpix5", "-m"),
-            flash=("openFPGALoader", "-b", "ecpix5", "-f"),
+            ram=(("openFPGALoader", "-b", "ecpix5", "-m"),),
+            flash=(("openFPGALoader", "-b", "ecpix5", "-f"),),
             ports={f"display[{number}]": f"rgb_led {number} g" for number in range(Leds.WIDTH)},
         ),
     )

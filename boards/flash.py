@@ -11,6 +11,7 @@ from golden.errors import TritiumError
 _SOURCES = {
     "openFPGALoader": "install your system's package openfpgaloader, or see https://trabucayre.github.io/openFPGALoader",
     "iceprog": "install your system's package fpga-icestorm, or see https://github.com/YosysHQ/icestorm",
+    "dfu-util": "install your system's package dfu-util, or see https://dfu-util.sourceforge.net",
     "icesprog": "see https://github.com/wuxx/icesugar",
 }
 """Where the programs come from."""
@@ -29,17 +30,21 @@ def flash_command(board: Board, bitstream: Path | None = None, *, ram: bool = Fa
         Whether it goes into the FPGA's RAM, until power is off, instead of into flash.
 
     """
-    program, *arguments = (board.ram if ram else board.flash) or ("",)
-    if not program:
+    ways = board.ram if ram else board.flash
+    if not ways:
         where, other = ("RAM", "without --ram") if ram else ("flash", "with --ram")
         raise TritiumError(f"{board.name} is not configured through its {where} here; flash it {other}")
     file = bitstream or bitstream_folder(board) / (bitstream_name(board) if ram else flash_name(board))
     if not file.is_file():
         raise TritiumError(f"there is no bitstream {file}; build one with: tritium build {board.name} MODEL")
-    found = shutil.which(program)
-    if found is None:
-        raise TritiumError(f"{board.name} needs {program}, which is not on PATH; {_SOURCES[program]}")
-    return [found, *arguments, str(file)]
+    for program, *arguments in ways:
+        if found := shutil.which(program):
+            return [found, *arguments, str(file)]
+    programs = [program for program, *_ in ways]
+    raise TritiumError(
+        f"{board.name} needs {' or '.join(programs)}, not found on PATH; "
+        f"{', or '.join(_SOURCES[program] for program in programs)}"
+    )
 
 
 def flash_board(board: Board, bitstream: Path | None = None, *, ram: bool = False) -> None:

@@ -47,6 +47,8 @@ def invoke(*arguments: str) -> Result:
         (("ulx3s-45f", "--ram"), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-m"]),
         (("ulx3s-45f",), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-f"]),
         (("orangecrab-25f",), "openFPGALoader", "tritium.bit", ["-b", "orangeCrab"]),
+        (("orangecrab-25f",), "dfu-util", "tritium.bit", ["-d", "1209:5af0", "-a", "0", "-D"]),
+        (("icebreaker",), "iceprog", "tritium.flash", []),
         (("icesugar-pro",), "icesprog", "tritium.bit", []),
     ],
 )
@@ -76,7 +78,9 @@ def test_what_stands_in_the_way_is_named(programs: Path) -> None:
 
     assert "build one with: tritium build ulx3s-12f MODEL" in refused("ulx3s-12f")
     build("ulx3s-12f", "tritium.bit")
-    assert "needs openFPGALoader, which is not on PATH; install" in refused("ulx3s-12f")
+    assert "needs openFPGALoader, not found on PATH; install" in refused("ulx3s-12f")
+    build("orangecrab-85f", "tritium.bit")
+    assert "needs dfu-util or openFPGALoader, not found on PATH; " in refused("orangecrab-85f")
     install(programs, "openFPGALoader", status=3)
     assert "openFPGALoader failed with status 3; see that ulx3s-12f is connected" in refused("ulx3s-12f")
     assert "icebreaker is not configured through its RAM here; flash it without --ram" in refused("icebreaker", "--ram")
@@ -88,7 +92,7 @@ def test_every_board_can_be_configured(name: str, programs: Path) -> None:
     board, file = BOARDS[name], programs / "any.bit"
     file.write_bytes(b"bits")
     assert board.ram or board.flash
-    for ram, way in ((True, board.ram), (False, board.flash)):
-        if way:
-            install(programs, way[0])
-            assert flash_command(board, file, ram=ram) == [str(programs / way[0]), *way[1:], str(file)]
+    for ram, ways in ((True, board.ram), (False, board.flash)):
+        for program, *arguments in reversed(ways):
+            install(programs, program)
+            assert flash_command(board, file, ram=ram) == [str(programs / program), *arguments, str(file)]
