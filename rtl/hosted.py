@@ -91,8 +91,11 @@ class HostedEngine(wiring.Component):
             link.filled.eq(loader.done),
             self.light.eq(loader.done | loader.fault & blinking[-1]),
         ]
-        with m.If(ended):
-            connect(m, link.load, engine.load)
-        with m.Else():
-            connect(m, loader.load, engine.load)
+        # A register behind the choice, which shares its cells: from a request to SPRAM's address is the longest way.
+        free = ~engine.load.valid | engine.load.ready
+        for source, chosen in ((link.load, ended), (loader.load, ~ended)):
+            with m.If(chosen):
+                m.d.comb += source.ready.eq(free)
+                with m.If(free):
+                    m.d.sync += [engine.load.valid.eq(source.valid), engine.load.payload.eq(source.payload)]
         return m
