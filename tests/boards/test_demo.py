@@ -1,17 +1,24 @@
 """The demonstration without a host, at a board's pins."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from boards import build
 from boards.build import flash_content
 from boards.catalogue import BOARDS, board_named
 from boards.demo import demo_verilog, shown_images
 from boards.planning import plan_for
 from gen.plan import Fold, Plan
 from gen.presets import load_network
+from gen.tools import Tools
 from golden.errors import TritiumError
 from golden.network import Layer, Network
 from sim.display import watch_display
+from tritium import app
 
 BOARD = board_named("icebreaker")
 TICK = 9600
@@ -66,3 +73,19 @@ def test_a_network_that_takes_no_images_is_refused() -> None:
     plan = plan_for(BOARD, Network("other", layers), Fold(4, 4, 2))
     with pytest.raises(TritiumError, match="other takes 20 values of uint8; the demonstration has images of 784 uint8"):
         demo_verilog(BOARD, plan)
+
+
+def test_the_command_builds_it_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    bitstream, seen = tmp_path / "tritium.bin", []
+    bitstream.write_bytes(b"bits")
+    placed = {"utilization": {}, "fmax": {"clk": {"achieved": 99.0}}}
+    monkeypatch.setattr(Tools, "synthesise", lambda _, part, name, verilog: seen.append(verilog))
+    monkeypatch.setattr(build, "_place", lambda *_: (bitstream, placed))
+    monkeypatch.setattr(build, "demo_verilog", lambda board, _: f"demo of {board.name}")
+    arguments = ["build", "icebreaker", "mnist-small", "--demo", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert seen == ["demo of icebreaker"]
+    assert "over the host link" not in result.output
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["demo"]
+    assert (tmp_path / "out" / "tritium.flash").read_bytes() == flash_content(b"bits", plan.image)
