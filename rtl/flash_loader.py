@@ -1,6 +1,6 @@
 """At power-up, the memory image out of the SPI flash that also holds the bitstream."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,19 +69,21 @@ class FlashLoader(wiring.Component):
     def elaborate(self, platform) -> Module:
         """A shift register for either direction, and what its bits are for."""
         m = Module()
-        out, into, left, resting = Signal(32), Signal(8), Signal(6), Signal(range(self.wake + 1))
+        reads, into, left, resting = Signal(), Signal(8), Signal(6), Signal(range(self.wake + 1))
         shifted, fresh, ended = Signal(), Signal(), Signal()  # a bit has passed; a byte is in; it was the file's last
         crc = self._file(m, into, fresh, ended)
         flash = self.flash
-        m.d.comb += [flash.mosi.eq(out[-1]), shifted.eq(flash.clock)]
+        # What is sent is a table, by the number of bits that are left of it.
+        sent = [[0, *(word >> bit & 1 for bit in range(32))] for word in (_RELEASE, _READ << 24 | self.offset)]
+        m.d.comb += [flash.mosi.eq(Mux(reads, Array(sent[1])[left], Array(sent[0])[left])), shifted.eq(flash.clock)]
         with m.If(left != 0):
             m.d.sync += flash.clock.eq(~flash.clock)
         with m.If(shifted):
-            m.d.sync += [out.eq(out << 1), into.eq(Cat(flash.miso, into)), left.eq(left - 1)]
+            m.d.sync += [into.eq(Cat(flash.miso, into)), left.eq(left - 1)]
         m.d.sync += fresh.eq(0)
         with m.FSM():
             with m.State("RELEASE"):
-                m.d.sync += [flash.select.eq(1), out.eq(_RELEASE << 24), left.eq(8)]
+                m.d.sync += [flash.select.eq(1), left.eq(8)]
                 m.next = "RELEASING"
             with m.State("RELEASING"), m.If(left == 0):
                 m.d.sync += [flash.select.eq(0), resting.eq(self.wake)]
@@ -89,7 +91,7 @@ class FlashLoader(wiring.Component):
             with m.State("REST"):
                 m.d.sync += resting.eq(resting - 1)
                 with m.If(resting == 0):
-                    m.d.sync += [flash.select.eq(1), out.eq(_READ << 24 | self.offset), left.eq(32)]
+                    m.d.sync += [flash.select.eq(1), reads.eq(1), left.eq(32)]
                     m.next = "ADDRESS"
             with m.State("ADDRESS"), m.If(shifted & (left == 1)):
                 m.d.sync += left.eq(8)
