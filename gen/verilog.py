@@ -108,9 +108,12 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     lines += [f"//   {key:<{width}}  {value}" for key, value in parameters.items()]
     width = max(len(port.name) for port in top.ports)
     lines += ["//", "// Ports"]
+    # A board's top makes its reset, and has its clock among its members.
+    header = re.search(rf"^module {name}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
+    assert header
     lines += [
         f"//   {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
-        for port in top.ports
-        if f" {port.name};" in text
+        for port in {port.name: port for port in top.ports}.values()
+        if port.name in header[1].split(", ")
     ]
     return "\n".join(lines) + "\n\n" + text.split("\n", 1)[1]
