@@ -10,6 +10,7 @@ from golden.errors import TritiumError
     [
         # What icepll and ecppll print for the same frequencies.
         ("ice40", 12, 18, Ice40Pll(12_000_000, 0, 47, 5)),
+        ("ice40", 12, 24, Ice40Pll(12_000_000, 0, 63, 5)),
         ("ice40", 12, 48, Ice40Pll(12_000_000, 0, 63, 4)),
         ("ecp5", 25, 50, Ecp5Pll(25_000_000, 1, 2, 12)),
     ],
@@ -44,6 +45,7 @@ def test_settings_beyond_any_limit_are_not_legal() -> None:
         assert not beyond.legal
     assert Ecp5Pll(25_000_000, 1, 2, 8).legal
     assert Ecp5Pll(25_000_000, 1, 2, 16).legal
+    assert Ecp5Pll(25_000_000, 2, 1, 64).legal
     for beyond in (
         Ecp5Pll(7_000_000, 1, 10, 8),
         Ecp5Pll(25_000_000, 3, 6, 12),

@@ -94,6 +94,22 @@ def test_the_image_fits_the_engine_that_was_planned() -> None:
         assert load.address < list(plan.config.depths.values())[load.memory]
 
 
+@pytest.mark.parametrize(
+    ("family", "words", "bits", "blocks"),
+    [
+        # What Yosys makes of an engine's memories: results, program, quantiser, corrections.
+        ("ice40", 20, 19, 2),
+        ("ice40", 3, 64, 0),
+        ("ice40", 880, 18, 5),
+        ("ecp5", 20, 19, 0),
+        ("ecp5", 81, 288, 8),
+        ("ecp5", 33, 288, 0),
+    ],
+)
+def test_small_memories_become_logic_where_that_takes_less(family: str, words: int, bits: int, blocks: int) -> None:
+    assert FAMILIES[family].needed(words, bits) == blocks
+
+
 def test_the_small_shipped_network_fits_an_hx8ks_block_rams_and_leaves_half_to_the_buffers() -> None:
     shipped, preset = load_network("mnist-small")
     plan = replace(plan_network(shipped, preset.fold, packing=preset.packing), family="ice40")
