@@ -51,7 +51,6 @@ class Board(NamedTuple):
     """Whether the clock is on the PLL's own pin (iCE40)."""
     resources: tuple[Resource, ...] = ()
     """What the platform lacks."""
-
     ports: Mapping[str, str] = {}
     """Where the ports of its tops lie beside the clock and the line, see `boards.pins.find_pins`."""
     display: type[Display] = Leds
