@@ -99,7 +99,7 @@ def infer_images(
         str,
         typer.Option(
             "--port",
-            help=f"The board's serial port, or `{SIMULATED}`: in Verilator, or `{NETLIST}`: as synthesised (iCE40).",
+            help=f"The board's serial port, or `{SIMULATED}`: in Verilator, or `{NETLIST}`: as synthesised.",
         ),
     ],
     images: Annotated[int, typer.Option("--images", min=1, help="How many of the test images to send.")] = 10,

@@ -17,7 +17,7 @@ from gen.plan import Plan
 SIMULATED = "sim"
 """The port that stands for the board in Verilator."""
 NETLIST = "netlist"
-"""The port that stands for the board's synthesised netlist in Verilator (iCE40)."""
+"""The port that stands for the board's synthesised netlist in Verilator."""
 
 
 @dataclass(frozen=True, eq=False)

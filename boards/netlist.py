@@ -1,4 +1,4 @@
-"""A board's FPGA as it is placed: the synthesised netlist, to be simulated with Yosys's models of its cells."""
+"""A board's FPGA as it is placed: the synthesised netlist, to be simulated with models of its cells."""
 
 import re
 from importlib.util import find_spec
@@ -13,25 +13,28 @@ from golden.files import read_bytes
 
 
 def netlist_verilog(board: Board, plan: Plan) -> str:
-    """Verilog of the synthesised netlist, models of its cells included; those of PLLs are left to `sim.cells`.
+    """Verilog of the synthesised netlist and of Yosys's models of its cells.
 
-    Raises
-    ------
-    TritiumError
-        If the FPGA is no iCE40: Yosys has no model of an ECP5's block RAM.
-
+    Those of PLLs and of ECP5's block RAM are left to `sim.cells`.
     """
     family = board.device.family
-    if family != "ice40":
-        raise TritiumError(f"the netlist of {board.name} cannot be simulated: there is no model of {family} block RAM")
     tools = find_tools(family)
     netlist = tools.synthesise(board.part, MODULE, board_verilog(board, plan)).verilog()
-    file = _share(tools) / family / "cells_sim.v"
-    models = read_bytes(file, "Yosys's models of cells").decode()
-    models = re.sub(r"^module SB_PLL40_.*?^endmodule", "", models, flags=re.MULTILINE | re.DOTALL)
-    # Values of pins that are left open, and a file that is not beside it.
-    defines = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define NO_INCLUDES\n"
-    return f"{defines}{models}\n{netlist}"
+    return f"{cell_library(tools, family)}\n{netlist}"
+
+
+def cell_library(tools: Tools, family: str) -> str:
+    """Yosys's models of a family's cells, but for those that `sim.cells` has because Yosys's do nothing."""
+    folder = _share(tools) / family
+
+    def models(name: str) -> str:
+        text = read_bytes(folder / name, "Yosys's models of cells").decode()
+        return re.sub(r'^`include "(.*)"$', lambda line: models(line[1]), text, flags=re.MULTILINE)
+
+    ours = r"^module (?:SB_PLL40_|DP16KD\b).*?^endmodule"
+    found = re.sub(ours, "", models("cells_sim.v"), flags=re.MULTILINE | re.DOTALL)
+    # Values of pins that are left open (iCE40), and models that no netlist has.
+    return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define NO_INCLUDES\n{found}"
 
 
 def _share(tools: Tools) -> Path:

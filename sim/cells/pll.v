@@ -2,33 +2,23 @@
 // Parameters that choose a frequency are here to be accepted.
 /* verilator lint_off UNUSEDPARAM */
 /* verilator lint_off UNUSEDSIGNAL */
-module SB_PLL40_CORE #(
-    parameter FEEDBACK_PATH = "SIMPLE",
-    parameter PLLOUT_SELECT = "GENCLK",
-    parameter DIVR = 0,
-    parameter DIVF = 0,
-    parameter DIVQ = 0,
-    parameter FILTER_RANGE = 0
-) (
-    input REFERENCECLK, RESETB, BYPASS,
-    output PLLOUTGLOBAL, LOCK
-);
-    PLL_MODEL model(.i(REFERENCECLK), .o(PLLOUTGLOBAL), .lock(LOCK));
-endmodule
-
-module SB_PLL40_PAD #(
-    parameter FEEDBACK_PATH = "SIMPLE",
-    parameter PLLOUT_SELECT = "GENCLK",
-    parameter DIVR = 0,
-    parameter DIVF = 0,
-    parameter DIVQ = 0,
-    parameter FILTER_RANGE = 0
-) (
-    input PACKAGEPIN, RESETB, BYPASS,
-    output PLLOUTGLOBAL, LOCK
-);
-    PLL_MODEL model(.i(PACKAGEPIN), .o(PLLOUTGLOBAL), .lock(LOCK));
-endmodule
+`define SB_PLL40(NAME, INPUT) \
+    module NAME #( \
+        parameter FEEDBACK_PATH = "SIMPLE", \
+        parameter PLLOUT_SELECT = "GENCLK", \
+        parameter DIVR = 0, \
+        parameter DIVF = 0, \
+        parameter DIVQ = 0, \
+        parameter FILTER_RANGE = 0 \
+    ) ( \
+        input INPUT, RESETB, BYPASS, \
+        output PLLOUTGLOBAL, LOCK \
+    ); \
+        PLL_MODEL model(.i(INPUT), .o(PLLOUTGLOBAL), .lock(LOCK)); \
+    endmodule
+`SB_PLL40(SB_PLL40_CORE, REFERENCECLK)
+`SB_PLL40(SB_PLL40_PAD, PACKAGEPIN)
+`undef SB_PLL40
 
 module EHXPLLL #(
     parameter CLKI_DIV = 1,
