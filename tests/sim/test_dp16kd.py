@@ -16,8 +16,8 @@ from gen.verilog import generate
 from sim.cells import cell_models
 from sim.toolchain import environment, verilator_root
 
-# Width of a word, bits that are written together; each is mapped to ports of that width.
-SHAPES = ((4, 4), (9, 9), (18, 9), (36, 9))
+# Width of a word, and how many of its bits are written together.
+SHAPES = ((9, 9), (18, 9), (36, 9))
 
 
 class Memories(wiring.Component):
@@ -31,7 +31,7 @@ class Memories(wiring.Component):
     o: Signal
 
     def __init__(self) -> None:
-        inputs = {"address": In(12), "write_address": In(12), "enable": In(1), "write": In(4), "data": In(36)}
+        inputs = {"address": In(11), "write_address": In(11), "enable": In(1), "write": In(4), "data": In(36)}
         super().__init__({**inputs, "o": Out(sum(width for width, _ in SHAPES))})
 
     def elaborate(self, platform) -> Module:
@@ -39,7 +39,7 @@ class Memories(wiring.Component):
         random = np.random.default_rng(4)
         place = 0
         for width, together in SHAPES:
-            depth = (16384 if width < 9 else 18432) // width
+            depth = 18432 // width
             init = [int(word) for word in random.integers(0, 1 << width, depth)]
             m.submodules[f"memory_{width}"] = memory = Memory(shape=width, depth=depth, init=init)
             read, write = memory.read_port(), memory.write_port(granularity=together)
@@ -59,10 +59,10 @@ class Memories(wiring.Component):
 COMPARISON = """
 module comparison;
     reg clk = 0, enable, read = 0;
-    reg [11:0] address, write_address;
+    reg [10:0] address, write_address;
     reg [3:0] write;
     reg [35:0] data;
-    wire [66:0] o, expected;
+    wire [62:0] o, expected;
     integer cycle, state = 5;
     memories netlist(.rst(1'b0), .*);
     expected generated(.rst(1'b0), .o(expected), .*);
@@ -71,7 +71,7 @@ module comparison;
             {address, write_address} = $random(state);
             data = {$random(state), $random(state)};
             {write, enable} = $random(state);
-            if (cycle[0]) {address, write_address} = {address & 12'h803, write_address & 12'h803};
+            if (cycle[0]) {address, write_address} = {address & 11'h403, write_address & 11'h403};
             #1 clk = 1;
             #1 clk = 0;
             // Before the first read the output is undefined.
@@ -92,6 +92,7 @@ def run(verilog: str, top: str, folder: Path) -> str:
         (folder / file).write_text(model)
     sources = sorted(folder.glob("*.v"))
     command = [verilator_root() / "bin" / "verilator_bin", "--binary", "--top-module", top, "-Wno-fatal", "-Wno-lint"]
+    command += ["-MAKEFLAGS", "OPT_FAST=-O0 OPT_GLOBAL=-O0"]
     subprocess.run([*command, *sources], cwd=folder, env=environment(), check=True, capture_output=True)
     done = subprocess.run([folder / "obj_dir" / f"V{top}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
@@ -107,3 +108,182 @@ def test_memories_mapped_by_yosys_are_what_they_were(tmp_path: Path) -> None:
     assert widths == {width for width, _ in SHAPES}
     parts = [cell_library(tools, "ecp5"), verilog, generate(Memories(), "expected", {}), COMPARISON]
     assert "equal" in run("\n".join(parts), "comparison", tmp_path)
+
+
+# Inputs of every block and their bits; the last is the lowest of a step.
+INPUTS = {
+    "clk": 1, "rst": 1, "oce": 1, "ce_a": 1, "ce_b": 1, "we_a": 1, "select": 3,
+    "address_a": 14, "address_b": 14, "data_a": 18, "data_b": 18,
+}  # fmt: skip
+LOWER, UPPER, WHOLE = 0x3FFFF, 0x3FFFF << 18, (1 << 36) - 1
+
+
+class Script:
+    """Blocks that share their inputs, and what is done to them step by step.
+
+    A block's output is one number, port B's above port A's.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, str] = {}
+        self.steps: list[str] = []
+        self.inputs = dict.fromkeys(INPUTS, 0) | {"oce": 1}
+
+    def add(self, name: str, **parameters: str | int) -> None:
+        values = ", ".join(
+            f'.{key}("{value}")' if isinstance(value, str) else f".{key}(320'd{value})"
+            for key, value in parameters.items()
+        )
+        connections = ["WEA(we_a)", "WEB(1'b0)"]
+        for port, shift in (("A", 0), ("B", 18)):
+            end = port.lower()
+            vectors = {"AD": (14, f"address_{end}"), "DI": (18, f"data_{end}"), "CS": (3, "select")}
+            bits = {f"{pin}{port}{bit}": f"{of}[{bit}]" for pin, (size, of) in vectors.items() for bit in range(size)}
+            bits |= {f"DO{port}{bit}": f"outputs[{len(self.blocks)}][{shift + bit}]" for bit in range(18)}
+            bits |= {f"CLK{port}": "clk", f"RST{port}": "rst", f"OCE{port}": "oce", f"CE{port}": f"ce_{end}"}
+            connections += [f"{pin}({signal})" for pin, signal in bits.items()]
+        self.blocks[name] = f"DP16KD #({values}) {name}(.{', .'.join(connections)});"
+
+    def set(self, **inputs: int) -> None:
+        self.inputs |= inputs
+
+    def expect(self, name: str, value: int, mask: int = LOWER) -> None:
+        self._step(list(self.blocks).index(name), mask, value)
+
+    def tick(self) -> None:
+        for level in (1, 0):
+            self.set(clk=level)
+            self._step(0, 0, 0)
+
+    def _step(self, block: int, mask: int, value: int) -> None:
+        packed = block << 72 | mask << 36 | value
+        for name, bits in INPUTS.items():
+            packed = packed << bits | self.inputs[name]
+        self.steps.append(f"{packed:x}")
+
+    def run(self, folder: Path) -> None:
+        (folder / "steps.hex").write_text("\n".join(self.steps))
+        registers = "\n".join(f"    reg [{bits - 1}:0] {name};" for name, bits in INPUTS.items())
+        verilog = f"""
+module bench;
+{registers}
+    wire [35:0] outputs [0:{len(self.blocks) - 1}];
+    reg [159:0] steps [0:{len(self.steps) - 1}];
+    reg [7:0] block;
+    reg [35:0] mask, value;
+    integer step;
+    {" ".join(self.blocks.values())}
+    initial begin
+        $readmemh("{folder / "steps.hex"}", steps);
+        for (step = 0; step < {len(self.steps)}; step = step + 1) begin
+            {{block, mask, value, {", ".join(INPUTS)}}} = steps[step];
+            #1 if ((outputs[block] & mask) !== value)
+                $fatal(1, "step %0d: block %0d: %h is not %h", step, block, outputs[block] & mask, value);
+        end
+        $display("%0d steps", step);
+        $finish;
+    end
+endmodule
+"""
+        assert f"{len(self.steps)} steps" in run(verilog, "bench", folder)
+
+
+# What port A is given, and what the blocks put out after the next edge: NORMAL, WRITETHROUGH, READBEFOREWRITE, NORMAL
+# behind an output register, NORMAL with the asynchronous reset. Bytes 0 and 1 hold 0aa and 155 at first.
+MODES = (
+    ({"ce_a": 1, "address_a": 0 << 3}, (0x0AA, 0x0AA, 0x0AA, 0x000, 0x0AA)),
+    ({"address_a": 1 << 3}, (0x155, 0x155, 0x155, 0x0AA, 0x155)),
+    ({"address_a": 0 << 3, "we_a": 1, "data_a": 0x123}, (0x155, 0x123, 0x0AA, 0x155, 0x155)),
+    ({"we_a": 0}, (0x123, 0x123, 0x123, 0x155, 0x123)),
+    # Neither a port whose clock is not enabled nor one that is not selected does anything.
+    ({"ce_a": 0, "we_a": 1, "address_a": 1 << 3, "data_a": 0}, (0x123, 0x123, 0x123, 0x123, 0x123)),
+    ({"ce_a": 1, "select": 1}, (0x123, 0x123, 0x123, 0x123, 0x123)),
+    ({"select": 0, "we_a": 0, "oce": 0}, (0x155, 0x155, 0x155, 0x123, 0x155)),
+    ({"oce": 1}, (0x155, 0x155, 0x155, 0x155, 0x155)),
+    # A reset needs no enable, and leaves the memory.
+    ({"ce_a": 0, "rst": 1}, (0, 0, 0, 0, 0)),
+    ({"ce_a": 1, "rst": 0}, (0x155, 0x155, 0x155, 0x000, 0x155)),
+)
+
+
+def modes(script: Script) -> None:
+    """Modes, enables and resets."""
+    common = {"DATA_WIDTH_A": 9, "INITVAL_00": 0x155 << 9 | 0x0AA}
+    settings: dict[str, dict[str, str]] = {
+        "normal": {"WRITEMODE_A": "NORMAL"},
+        "new_word": {"WRITEMODE_A": "WRITETHROUGH"},
+        "old_word": {"WRITEMODE_A": "READBEFOREWRITE"},
+        "registered": {"REGMODE_A": "OUTREG"},
+        "asynchronous": {"RESETMODE": "ASYNC"},
+    }
+    for name, setting in settings.items():
+        script.add(name, **common, **setting)
+    script.add("inverted", **common, CLKAMUX="INV", CSDECODE_A="0b001")
+    for inputs, outputs in MODES:
+        script.set(**inputs)
+        if inputs.get("rst"):
+            script.expect("normal", 0x155)
+            script.expect("asynchronous", 0)
+        script.tick()
+        for name, value in zip(settings, outputs, strict=True):
+            script.expect(name, value)
+    script.set(select=1, address_a=0, clk=1)
+    script.expect("inverted", 0)
+    script.set(clk=0)
+    script.expect("inverted", 0x0AA)
+    script.set(select=0, ce_a=0)
+
+
+WIDTHS = (1, 2, 4, 9, 18, 36)
+
+
+def words(content: int, width: int) -> list[int]:
+    """A row of 36 bits, of bytes of nine, in words; those narrower than nine bits leave the ninth out."""
+    if width >= 9:
+        return [content >> place & (1 << width) - 1 for place in range(0, 36, width)]
+    eights = [content >> place & 0xFF for place in range(0, 36, 9)]
+    return [eight >> place & (1 << width) - 1 for eight in eights for place in range(0, 8, width)]
+
+
+def address(row: int, index: int, width: int) -> int:
+    """Where a row's word is."""
+    return row << 5 | index * (width // 9 * 8 if width >= 9 else width)
+
+
+def widths(script: Script) -> None:
+    """All widths see the same bits: as initialised, written whole, and written in part."""
+    content, first, second = (int(word) for word in np.random.default_rng(3).integers(0, 1 << 36, 3))
+    initial = (content >> 18) << 20 * 7 | (content & LOWER) << 20 * 6
+    for a, b in [(36, b) for b in WIDTHS] + [(a, 18) for a in WIDTHS[:-1]]:
+        script.add(f"from_{a}_to_{b}", DATA_WIDTH_A=a, DATA_WIDTH_B=b, INITVAL_00=initial)
+
+    def write(place: int, value: int) -> None:
+        script.set(ce_a=1, ce_b=0, we_a=1, address_a=place, data_a=value & LOWER, data_b=value >> 18)
+        script.tick()
+        script.set(ce_a=0, we_a=0)
+
+    def read(a: int, b: int, row: int, expected: int) -> None:
+        for index, word in enumerate(words(expected, b)):
+            script.set(ce_b=1, address_b=address(row, index, b))
+            script.tick()
+            script.expect(f"from_{a}_to_{b}", word << (0 if b == 36 else 18), WHOLE if b == 36 else UPPER)
+
+    for b in WIDTHS:
+        read(36, b, 3, content)
+    inner = 0x3FFFF << 9
+    for enabled, value, seen in ((0b1111, first, first), (0b0110, second, second & inner | first & ~inner)):
+        write(3 << 5 | enabled, value)
+        for b in WIDTHS:
+            read(36, b, 3, seen)
+    for a in WIDTHS[:-1]:
+        for index, word in enumerate(words(first, a)):
+            write(address(5, index, a) | (0b11 if a == 18 else 0), word)
+        ninth_bits = 0o400400400400
+        read(a, 18, 5, first if a >= 9 else first & ~ninth_bits)
+
+
+def test_it_behaves_as_documented(tmp_path: Path) -> None:
+    script = Script()
+    modes(script)
+    widths(script)
+    script.run(tmp_path)
