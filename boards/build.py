@@ -135,7 +135,7 @@ def build_board(
             f"{', '.join(reasons)}; give a smaller --fold or another --packing"
         )
     tools = find_tools(board.device.family)
-    packer = _find_packer(tools, board.device.family)
+    packer = find_packer(tools, board.device.family)
     verilog = demo_verilog(board, plan) if demo else board_verilog(board, plan)
     progress(1)
     netlist = tools.synthesise(board.part, MODULE, verilog)
@@ -151,7 +151,7 @@ def build_board(
     return made
 
 
-def _find_packer(tools: Tools, family: str) -> str:
+def find_packer(tools: Tools, family: str) -> str:
     """The program that makes bitstreams, from where nextpnr is."""
     name = _PACKERS[family][0]
     beside = Path(tools.nextpnr)

@@ -9,7 +9,7 @@ from rich.table import Table
 from boards.build import STEPS, BoardBuild, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
-from boards.infer import NETLIST, SIMULATED, infer
+from boards.infer import BITSTREAM, NETLIST, SIMULATED, infer
 from boards.planning import board_figures, misfits, plan_for
 from gen.command import JsonOption, Model, PackingOption, console, progress_bar, write_json
 from gen.plan import Fold, Plan
@@ -99,7 +99,8 @@ def infer_images(
         str,
         typer.Option(
             "--port",
-            help=f"The board's serial port, or `{SIMULATED}`: in Verilator, or `{NETLIST}`: as synthesised.",
+            help=f"The board's serial port, or `{SIMULATED}`: in Verilator, `{NETLIST}`: as synthesised, "
+            f"`{BITSTREAM}`: as decoded by icebox_vlog (HX8K).",
         ),
     ],
     images: Annotated[int, typer.Option("--images", min=1, help="How many of the test images to send.")] = 10,

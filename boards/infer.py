@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boards.catalogue import Board
+from boards.decode import decoded_verilog
 from boards.device import Device
 from boards.netlist import netlist_verilog
+from boards.planning import board_verilog
 from boards.serial_device import SerialDevice
 from boards.simulated_board import SimulatedBoard
 from gen.hosted import identify
@@ -18,6 +20,15 @@ SIMULATED = "sim"
 """The port that stands for the board in Verilator."""
 NETLIST = "netlist"
 """The port that stands for the board's synthesised netlist in Verilator."""
+
+BITSTREAM = "bitstream"
+"""The port that stands for the board's bitstream, decoded back to Verilog (iCE40 HX8K)."""
+SIMULATIONS: dict[str, Callable[[Board, Plan], str]] = {
+    SIMULATED: board_verilog,
+    NETLIST: netlist_verilog,
+    BITSTREAM: decoded_verilog,
+}
+"""The Verilog that runs in Verilator for each port that is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +62,9 @@ class Inference:
 
 
 def open_device(board: Board, plan: Plan, port: str) -> Device:
-    """The board on a serial port, or in Verilator if the port is `SIMULATED` or `NETLIST`."""
-    if port in (SIMULATED, NETLIST):
-        return SimulatedBoard(board, plan, netlist_verilog(board, plan) if port == NETLIST else None)
+    """The board on a serial port, or in Verilator if the port is one of `SIMULATIONS`."""
+    if port in SIMULATIONS:
+        return SimulatedBoard(board, plan, SIMULATIONS[port](board, plan))
     return SerialDevice(port, board.baud, expected=identify(plan.config, board.clock_hz))
 
 
@@ -74,7 +85,7 @@ def infer(
     vectors
         Shape (n, inputs).
     port
-        A serial port, `SIMULATED` or `NETLIST`.
+        A serial port, or one of `SIMULATIONS`.
     progress
         Called with 1 after each vector.
 

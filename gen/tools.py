@@ -216,9 +216,10 @@ def _version(program: str) -> str:
     return found[0] if found else text.strip()
 
 
-def run_tool(command: Sequence[str], folder: Path) -> None:
-    """Run a step of a build; if it fails, the error holds the end of what it printed."""
+def run_tool(command: Sequence[str], folder: Path) -> str:
+    """Run a step of a build; what it printed, of which the error holds the end if it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
         raise TritiumError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
+    return done.stdout

@@ -5,16 +5,19 @@
 `define SB_PLL40(NAME, INPUT) \
     module NAME #( \
         parameter FEEDBACK_PATH = "SIMPLE", \
+        parameter DELAY_ADJUSTMENT_MODE_FEEDBACK = "FIXED", DELAY_ADJUSTMENT_MODE_RELATIVE = "FIXED", \
         parameter PLLOUT_SELECT = "GENCLK", \
-        parameter DIVR = 0, \
-        parameter DIVF = 0, \
-        parameter DIVQ = 0, \
-        parameter FILTER_RANGE = 0 \
+        parameter SHIFTREG_DIV_MODE = 0, FDA_FEEDBACK = 0, FDA_RELATIVE = 0, \
+        parameter DIVR = 0, DIVF = 0, DIVQ = 0, FILTER_RANGE = 0, \
+        parameter ENABLE_ICEGATE = 0, TEST_MODE = 0 \
     ) ( \
-        input INPUT, RESETB, BYPASS, \
-        output PLLOUTGLOBAL, LOCK \
+        input INPUT, RESETB, BYPASS, EXTFEEDBACK, LATCHINPUTVALUE, SDI, SCLK, \
+        input [7:0] DYNAMICDELAY, \
+        output PLLOUTGLOBAL, PLLOUTCORE, LOCK, SDO \
     ); \
         PLL_MODEL model(.i(INPUT), .o(PLLOUTGLOBAL), .lock(LOCK)); \
+        assign PLLOUTCORE = PLLOUTGLOBAL; \
+        assign SDO = 1'b0; \
     endmodule
 `SB_PLL40(SB_PLL40_CORE, REFERENCECLK)
 `SB_PLL40(SB_PLL40_PAD, PACKAGEPIN)

@@ -1,0 +1,57 @@
+"""A board's FPGA as it is configured: the bitstream, decoded back to Verilog by IceStorm's `icebox_vlog`."""
+
+import re
+import shutil
+from pathlib import Path
+
+from boards.build import build_board, find_packer
+from boards.catalogue import Board
+from boards.netlist import cell_library
+from gen.builds import kept_build
+from gen.plan import MODULE, Plan
+from gen.tools import run_tool
+from golden.errors import TritiumError
+
+DECODER = "icebox_vlog"
+
+
+def decoded_verilog(board: Board, plan: Plan) -> str:
+    """Verilog of a board's bitstream, models of its cells included; those of PLLs are left to `sim.cells`.
+
+    Raises
+    ------
+    TritiumError
+        If the FPGA is no iCE40 HX8K, the decoder is missing, or the bitstream cannot be built.
+
+    """
+    device = board.device
+    if device.name != "ice40-hx8k":
+        raise TritiumError(f"bitstreams of {board.name} cannot be decoded: {DECODER} is used for ice40-hx8k only")
+    decoder = shutil.which(DECODER)
+    if decoder is None:
+        raise TritiumError(
+            f"{DECODER} is not on PATH; it comes with IceStorm, on Debian: apt-get install fpga-icestorm"
+        )
+    made = build_board(board, plan)
+    pins = "".join(f"set_io {port} {pin}\n" for port, (pin, _) in board.pins().ports.items())
+    # The package is the last of nextpnr's options.
+    decode = [decoder, "-s", "-d", board.part.placement[-1], "-n", MODULE, "-p", "pins.pcf", "unpacked.asc"]
+
+    def make(folder: Path, _: list[Path]) -> None:
+        copy = Path(shutil.copy(made.bitstream, folder))
+        run_tool([find_packer(made.tools, device.family), "-u", copy.name, "unpacked.asc"], folder)
+        (folder / "decoded.v").write_text(run_tool(decode, folder))
+
+    folder = kept_build(
+        "boards", f"{board.name}-decoded", {"pins.pcf": pins}, [made.bitstream.parent.name, *decode], make
+    )
+    decoded = (folder / "decoded.v").read_text()
+    return f"{cell_library(made.tools, device.family)}\n{_with_plain_header(decoded)}"
+
+
+def _with_plain_header(verilog: str) -> str:
+    """The same with the ports' directions behind the header, as is due where they are declared again as wires."""
+    (ports,) = re.findall(r"^module \S+ \((.*?)\);$", verilog, re.MULTILINE)
+    names = ", ".join(port.split()[-1] for port in ports.split(", "))
+    directions = "".join(f"{port};\n" for port in ports.split(", "))
+    return verilog.replace(f"({ports});", f"({names});\n{directions}", 1)
