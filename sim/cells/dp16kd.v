@@ -68,7 +68,8 @@ module DP16KD #(
         DIB0
     };
     // Port A is 0, port B is 1.
-    wire [1:0] clocks = {CLKB ^ (CLKBMUX == "INV"), CLKA ^ (CLKAMUX == "INV")};
+    wire clock_a = CLKAMUX == "INV" ? ~CLKA : CLKA;
+    wire clock_b = CLKBMUX == "INV" ? ~CLKB : CLKB;
     wire [1:0] resets = {RSTB, RSTA};
     wire [1:0] selects = {
         selection(CSDECODE_B) == {CSB2, CSB1, CSB0}, selection(CSDECODE_A) == {CSA2, CSA1, CSA0}
@@ -99,6 +100,7 @@ module DP16KD #(
         localparam WRITEMODE = port == 0 ? WRITEMODE_A : WRITEMODE_B;
         localparam REGMODE = port == 0 ? REGMODE_A : REGMODE_B;
         localparam [35:0] MASK = {36{1'b1}} >> (36 - WIDTH);
+        wire clock = port == 0 ? clock_a : clock_b;
         wire [13:0] address = addresses[port * 14 +: 14];
         wire [8:0] row = address[13:5];
         // The place of the word in its row.
@@ -111,7 +113,7 @@ module DP16KD #(
         assign written[port * 36 +: 36] = writes[port] ? allowed << place : 36'd0;
 
         integer i;
-        always @(posedge clocks[port])
+        always @(posedge clock)
             for (i = 0; i < 36; i = i + 1) if (written[port * 36 + i]) mem[row][i] <= data[i];
 
         localparam OTHER = 1 - port;
@@ -120,7 +122,7 @@ module DP16KD #(
         wire [35:0] seen = (mem[row] ^ disturbed) & ~own | data & own;
         reg [35:0] latch = 36'd0, register = 36'd0;
         wire cleared = RESETMODE == "ASYNC" && resets[port];
-        always @(posedge clocks[port], posedge cleared)
+        always @(posedge clock, posedge cleared)
             if (resets[port]) begin
                 latch <= 36'd0;
                 register <= 36'd0;
