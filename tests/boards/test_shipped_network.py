@@ -1,21 +1,23 @@
+"""The shipped network on the smallest board, weights in SPRAM: MNIST images at the pins of its serial line."""
+
 import numpy as np
 
-from boards.simulated_device import SimulatedDevice
-from gen.hosted import identify
-from gen.plan import plan_network
+from boards.catalogue import board_named
+from boards.planning import plan_for
+from boards.simulated_board import SimulatedBoard
 from gen.presets import TEST_VECTORS, load_network
 from golden.idx import read_idx
-from rtl.uart import UartConfig
 
-IMAGES = 30
+IMAGES = 3
 
 
 def test_a_shipped_network_goes_over_the_link_and_gives_the_golden_logits() -> None:
-    network, preset = load_network("mnist-small")
-    plan = plan_network(network, preset.fold, packing=preset.packing)
-    uart = UartConfig(8_000_000, 2_000_000)
+    network, _ = load_network("mnist")
+    board = board_named("icebreaker")
+    plan = plan_for(board, network)
+    assert (plan.config.spram, plan.config.packing) == (True, "5t8b")
     vectors = read_idx(TEST_VECTORS)[:IMAGES].reshape(IMAGES, -1)
-    with SimulatedDevice(plan, uart, expected=identify(plan.config, uart.clock_hz)) as device:
+    with SimulatedBoard(board, plan) as device:
         device.load(plan.image)
         logits = device.run(plan.image, vectors, 10)
         counters = device.counters()
