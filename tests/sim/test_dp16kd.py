@@ -199,6 +199,7 @@ MODES = (
     ({"ce_a": 0, "we_a": 1, "address_a": 1 << 3, "data_a": 0}, (0x123, 0x123, 0x123, 0x123, 0x123)),
     ({"ce_a": 1, "select": 1}, (0x123, 0x123, 0x123, 0x123, 0x123)),
     ({"select": 0, "we_a": 0, "oce": 0}, (0x155, 0x155, 0x155, 0x123, 0x155)),
+    ({}, (0x155, 0x155, 0x155, 0x123, 0x155)),
     ({"oce": 1}, (0x155, 0x155, 0x155, 0x155, 0x155)),
     # A reset needs no enable, and leaves the memory.
     ({"ce_a": 0, "rst": 1}, (0, 0, 0, 0, 0)),
@@ -227,7 +228,13 @@ def modes(script: Script) -> None:
         script.tick()
         for name, value in zip(settings, outputs, strict=True):
             script.expect(name, value)
-    script.set(select=1, address_a=0, clk=1)
+    # A synchronous reset keeps the port from writing.
+    script.set(rst=1, we_a=1, address_a=0, data_a=0)
+    script.tick()
+    script.set(rst=0, we_a=0)
+    script.tick()
+    script.expect("normal", 0x123)
+    script.set(select=1, clk=1)
     script.expect("inverted", 0)
     script.set(clk=0)
     script.expect("inverted", 0x0AA)
