@@ -14,6 +14,8 @@ from golden.errors import TritiumError
 
 DECODER = "icebox_vlog"
 
+_PORTS = ("clk", "rx", "tx")
+
 
 def decoded_verilog(board: Board, plan: Plan) -> str:
     """Verilog of a board's bitstream, models of its cells included; those of PLLs are left to `sim.cells`.
@@ -33,7 +35,8 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
             f"{DECODER} is not on PATH; it comes with IceStorm, on Debian: apt-get install fpga-icestorm"
         )
     made = build_board(board, plan)
-    pins = "".join(f"set_io {port} {pin}\n" for port, (pin, _) in board.pins().ports.items())
+    ports = board.pins().ports
+    pins = "".join(f"set_io {port} {ports[port].site}\n" for port in _PORTS)
     # The package is the last of nextpnr's options.
     decode = [decoder, "-s", "-d", board.part.placement[-1], "-n", MODULE, "-p", "pins.pcf", "unpacked.asc"]
 
