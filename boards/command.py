@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from boards.build import STEPS, BoardBuild, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
@@ -32,20 +32,23 @@ BoardFoldOption = Annotated[
 def list_boards(json_file: JsonOption = None) -> None:
     """List the boards: their FPGAs, default engines, clocks, host links, and the shipped models that fit."""
     networks = {name: load_network(name)[0] for name in PRESETS}
-    table = Table("board", "device", "memory", "default engine", "clock", "host", *networks, title="boards")
+    name = Column("board", no_wrap=True)
+    table = Table(name, Column("device", no_wrap=True), "RAM blocks", "MHz", *networks, title="boards")
+    details = Table(name.copy(), "default engine", "host link", title="what is built for them")
     figures = {}
     for board in BOARDS.values():
         reasons = {name: misfits(board, plan_for(board, network)) for name, network in networks.items()}
         fits = [f"no: {', '.join(needs)}" if needs else "fits" for needs in reasons.values()]
-        device = board.device
-        memory = f"{device.block_rams} block RAMs" + (f", {device.sprams} SPRAM" if device.sprams else "")
+        device, mhz = board.device, f"{board.clock_hz / 1e6:g}"
+        memory = f"{device.block_rams}" + (f" + {device.sprams} SPRAM" if device.sprams else "")
+        table.add_row(board.name, device.name, memory, mhz, *fits)
         engine = f"{board.fold}, {board.packing}, {board.array}" + (", weights in SPRAM" if board.spram else "")
-        link = f"{board.link}, {board.baud:,} baud"
-        table.add_row(board.name, device.name, memory, engine, f"{board.clock_hz / 1e6:g} MHz", link, *fits)
+        details.add_row(board.name, engine, f"{board.link}, {board.baud:,} baud")
         figures[board.name] = board_figures(board) | {
             "models": {name: {"fits": not needs, "lacks": needs} for name, needs in reasons.items()}
         }
     console.print(table)
+    console.print(details)
     write_json(json_file, figures)
 
 
