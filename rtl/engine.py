@@ -1,6 +1,7 @@
 """The engine: a whole network of ternary layers, from input stream to result stream."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
@@ -18,9 +19,21 @@ from rtl.layouts import LOAD, indices, words
 from rtl.loadable_memory import LoadableMemory
 from rtl.pipeline import delayed, registered
 from rtl.quantizer import Quantizer
-from rtl.scaling import ScaleStep
+from rtl.scaling import ScaleStep, Scaling
 from rtl.sequencer import Sequencer
 from rtl.spram_memory import SpramMemory
+
+
+class _Outlet(NamedTuple):
+    """Where results come out, of the drain or of the scale step behind it."""
+
+    o: stream.Interface
+    result: Value
+    vector: Value
+    scales: Sequence[Value] = ()
+    """What stands in memory behind the corrections, first bits first."""
+    factor: Value | None = None
+    """Of the tile that was issued a cycle before."""
 
 
 class Engine(wiring.Component):
@@ -100,24 +113,9 @@ class Engine(wiring.Component):
         m.submodules.decoder = decoder = TritDecoder(config.packing, config.rows * config.columns)
         m.submodules.array = array = ARRAYS[config.array](config.array_config)
         m.submodules.drain = drain = Drain(config.drain)
-        given, result, vector, scales, factors = drain.o, drain.of.final, drain.of.vector, [], None
+        outlet = _Outlet(drain.o, drain.of.final, drain.of.vector)
         if config.scaling:
-            m.submodules.scaling = scaling = ScaleStep(config.scaling, config.drain)
-            wiring.connect(m, drain.o, scaling.i)
-            m.d.comb += scaling.of.eq(drain.of)
-            given, result, vector = scaling.o, scaling.result, scaling.vector
-            scales = [scaling.mantissas.as_value()]
-            if config.scaling.factors:
-                scales.append(scaling.marks)
-                m.submodules.factors = factors = FactorMemory(
-                    vectors=config.vectors, groups=config.scaling.groups, buffer=config.buffer
-                )
-                m.d.comb += [
-                    factors.factor.eq(quantizer.factor),
-                    intake.marks.eq(scaling.o_marks),
-                    intake.last_segment.eq(sequencer.last_segment),
-                    intake.last_inner.eq(sequencer.last_inner),
-                ]
+            outlet = self._scaled(m, config.scaling, sequencer, intake, quantizer, drain)
         # The queue counts its output register, which a burst of words does not find free at once.
         m.submodules.results = results = SyncFIFOBuffered(
             width=self.o.payload.shape().size, depth=config.vectors * config.result_words + 1
@@ -128,9 +126,9 @@ class Engine(wiring.Component):
         wiring.connect(m, intake.o, quantizer.i)
         turn = Signal()
         m.d.comb += [
-            intake.results.valid.eq(given.valid & ~result),
-            intake.results.payload.last.eq(given.payload.last),
-            intake.vector.eq(vector),
+            intake.results.valid.eq(outlet.o.valid & ~outlet.result),
+            intake.results.payload.last.eq(outlet.o.payload.last),
+            intake.vector.eq(outlet.vector),
             # A change of the program must be read before the next vector enters.
             intake.open.eq(sequencer.prepared & ~sequencer.restart),
             intake.last_input.eq(sequencer.last_input),
@@ -142,7 +140,7 @@ class Engine(wiring.Component):
             quantizer.o.ready.eq(1),
         ]
         for lane in range(config.lanes):
-            m.d.comb += intake.results.payload.data[lane].eq(given.payload.data[lane])
+            m.d.comb += intake.results.payload.data[lane].eq(outlet.o.payload.data[lane])
         with m.If(quantizer.o.payload.channel == config.vectors):
             m.d.comb += buffer.into.eq(config.vectors + turn)
             if config.vectors > 1:
@@ -166,26 +164,54 @@ class Engine(wiring.Component):
         # Tiles: the drain hears of one a cycle before its sums are there.
         ahead = self.LATENCY_MEMORY + config.array_latency - 1
         tile = registered(m, Cat(sequencer.issue & sequencer.last, sequencer.tile), "tile_ended")
-        if factors:
-            m.d.comb += [factors.region.eq(sequencer.region), factors.group.eq(sequencer.group)]
-            tile = Cat(tile[: -len(factors.value)], factors.value)
+        if outlet.factor is not None:
+            tile = Cat(tile[: -len(outlet.factor)], outlet.factor)
         coming = delayed(m, tile, ahead - 1 - FactorMemory.LATENCY, "tile")
         m.d.comb += [
             Cat(drain.start, drain.tile).eq(registered(m, coming, "tile_at_drain")),
             drain.sums.eq(array.sums),
         ]
-        self._memories(m, sequencer, drain, decoder, coming, scales)
+        self._memories(m, sequencer, drain, decoder, coming, outlet.scales)
 
         # Results: the queue has room for all vectors whose last layer may have started.
         m.d.comb += [
-            results.w_en.eq(given.valid & result),
-            results.w_data.eq(given.payload),
+            results.w_en.eq(outlet.o.valid & outlet.result),
+            results.w_data.eq(outlet.o.payload),
             self.o.valid.eq(results.r_rdy),
             Value.cast(self.o.payload).eq(results.r_data),
             results.r_en.eq(self.o.ready),
             sequencer.left.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
         return m
+
+    def _scaled(
+        self,
+        m: Module,
+        scaling: Scaling,
+        sequencer: Sequencer,
+        intake: Intake,
+        quantizer: Quantizer,
+        drain: Drain,
+    ) -> "_Outlet":
+        """The scale step behind the drain, and what groups of activations need."""
+        m.submodules.scaling = step = ScaleStep(scaling, drain.config)
+        wiring.connect(m, drain.o, step.i)
+        m.d.comb += step.of.eq(drain.of)
+        mantissas = step.mantissas.as_value()
+        if not scaling.factors:
+            return _Outlet(step.o, step.result, step.vector, (mantissas,))
+        m.submodules.factors = factors = FactorMemory(
+            vectors=self.config.vectors, groups=scaling.groups, buffer=self.config.buffer
+        )
+        m.d.comb += [
+            factors.factor.eq(quantizer.factor),
+            factors.region.eq(sequencer.region),
+            factors.group.eq(sequencer.group),
+            intake.marks.eq(step.o_marks),
+            intake.last_segment.eq(sequencer.last_segment),
+            intake.last_inner.eq(sequencer.last_inner),
+        ]
+        return _Outlet(step.o, step.result, step.vector, (mantissas, step.marks), factors.value)
 
     def _memories(
         self, m: Module, sequencer: Sequencer, drain: Drain, decoder: TritDecoder, coming: Value, scales

@@ -79,13 +79,13 @@ def test_logits_are_golden_and_cycles_as_predicted(plan: Plan, count: int, seed:
     check_cycles(plan, random_vectors(plan.network, count, seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plan=plans(segmented_networks()), count=st.integers(1, 9), seed=st.integers(0, 2**16))
 def test_so_are_those_of_segmented_networks(plan: Plan, count: int, seed: int) -> None:
     check_cycles(plan, random_vectors(plan.network, count, seed))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(plan=plans(segmented_networks()), offering=PAUSES, taking=PAUSES, seed=st.integers(0, 2**16))
 def test_pauses_change_no_logit_of_segmented_networks(plan: Plan, offering: Pauses, taking: Pauses, seed: int) -> None:
     run = Run(plan, random_vectors(plan.network, 4, seed), offering, taking)
