@@ -78,12 +78,8 @@ class Ice40Pll(Pll):
 
     Parameters
     ----------
-    reference
-        DIVR, 0 to 15.
-    feedback
-        DIVF, 0 to 63.
-    output
-        DIVQ, 1 to 6.
+    reference, feedback, output
+        DIVR, 0 to 15; DIVF, 0 to 63; DIVQ, 1 to 6.
     pad
         Whether the clock comes from the PLL's own pin.
 
@@ -152,12 +148,8 @@ class Ecp5Pll(Pll):
 
     Parameters
     ----------
-    reference
-        CLKI_DIV, 1 to 128.
-    feedback
-        CLKFB_DIV, 1 to 128.
-    output
-        CLKOP_DIV, 1 to 128: the oscillator runs `output` times as fast as the output.
+    reference, feedback, output
+        CLKI_DIV, CLKFB_DIV and CLKOP_DIV, 1 to 128: the oscillator runs `output` times as fast as the output.
 
     """
 
