@@ -114,6 +114,6 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     lines += [
         f"//   {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
         for port in {port.name: port for port in top.ports}.values()
-        if port.name in header[1].split(", ")
+        if port.name in re.split(r"[,\s]+", header[1])
     ]
     return "\n".join(lines) + "\n\n" + text.split("\n", 1)[1]
