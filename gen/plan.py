@@ -1,6 +1,6 @@
 """The plan: a network, the engine that is built for it, and everything that is known of it before it is built."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -120,6 +120,7 @@ class Plan:
             "array": config.array,
             "vectors": config.vectors,
             "accumulator_bits": config.accumulator_width,
+            "scaling": asdict(config.scaling) if config.scaling else None,
             "layers": [
                 {"outputs": layer.outputs, "inputs": layer.inputs, "tiles": tiles, "chunks": chunks}
                 for layer, (tiles, chunks) in zip(self.network.layers, self.tiling, strict=True)
@@ -158,6 +159,7 @@ class Plan:
             "lanes": config.lanes,
             "vectors in flight": config.vectors,
             "packing": config.packing,
+            **({"scale step": config.scaling} if config.scaling else {}),
             "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
             "output": f"{config.lanes} x int{config.result_width} a word, up to {config.max_outputs} values",
             "memories": ", ".join(

@@ -42,6 +42,10 @@ def plan_table(plan: Plan, device: str | None) -> Table:
     table.add_row("fold", f"{config.rows} rows x {config.columns} columns, {config.lanes} lanes")
     table.add_row("weights", f"{plan.network.trits:,} trits, packed as {config.packing}")
     table.add_row("accumulators", f"{config.accumulator_width} bits")
+    if scaling := config.scaling:
+        table.add_row("activations", f"{scaling.rule}, up to {scaling.groups} groups of up to {scaling.longest} inputs")
+        sums = f"{scaling.accumulator_bits} bits, of which {scaling.result_bits} are a result"
+        table.add_row("scale step", f"mantissas of {scaling.mantissa_bits} bits, sums of {sums}")
     table.add_row("a vector alone", f"{cycles.latency:,} cycles, {cycles.compute:,} of them from its first chunk on")
     table.add_row("vectors in flight", f"{config.vectors}")
     table.add_row("cycles per vector", f"{cycles.period:,.10g} in steady state, array busy {cycles.busy:.1%}")

@@ -53,6 +53,13 @@ class Scaling:
         check_range("scaling", "result bits", self.result_bits, 1, RESULT_BITS)
         check_range("scaling", "groups", self.groups, 1, 256)
 
+    def __str__(self) -> str:
+        """For the header of the Verilog."""
+        return (
+            f"mantissas of {self.mantissa_bits} bits, sums of {self.accumulator_bits} bits less {self.shift}, "
+            f"activations {self.rule} in up to {self.groups} groups"
+        )
+
     @property
     def result_bits(self) -> int:
         """Of a result, sign included."""
