@@ -1,6 +1,5 @@
 """Executables of a generated design in Verilator and a driver in C++ from this folder."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from sim.cells import cell_models
 from sim.toolchain import run, verilator_root
 
 _FLAGS = ("-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
-_GENERATED = ("Vtop.h", "verilated.h")
-"""Headers that are Verilator's."""
 
 
 def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
@@ -28,11 +25,8 @@ def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
 
     """
     driver = Path(__file__).with_name(f"{name}.cpp").read_text()
-    headers = {
-        file: Path(__file__).with_name(file).read_text()
-        for file in re.findall(r'#include "(\w+\.h)"', driver)
-        if file not in _GENERATED
-    }
+    # The others are Verilator's.
+    headers = {file.name: file.read_text() for file in Path(__file__).parent.glob("*.h") if f'"{file.name}"' in driver}
     options = [*_FLAGS, *flags]
 
     def make(folder: Path, files: list[Path]) -> None:
