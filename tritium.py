@@ -46,7 +46,8 @@ app = typer.Typer(
     Turn a ternary network into an FPGA matrix engine, and prove that the two compute the same.
 
     A [bold]MODEL[/] is the name of a shipped network (mnist, mnist-small) or the path of a
-    checkpoint (.safetensors; the format is described in golden/checkpoint.py).
+    checkpoint or a scheme file (.safetensors; see golden/checkpoint.py and
+    golden/scheme_file.py).
 
     [bold]First steps[/]
 

@@ -195,9 +195,10 @@ def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]
     bitstream = made.bitstream.read_bytes()
     contents = {
         made.bitstream.name: (bitstream, "bitstream"),
-        f"{MODULE}.image": (made.plan.image.to_bytes(), "memory image, for the host link"),
         "report.json": ((json.dumps(made.figures(), indent=2) + "\n").encode(), "everything that is known of it"),
     }
+    if not made.demo:
+        contents[f"{MODULE}.image"] = (made.plan.image.to_bytes(), "memory image, for the host link")
     if made.board.spram:
         content = flash_content(bitstream, made.plan.image)
         contents[flash_name(made.board)] = (content, "bitstream and memory image, for the flash")

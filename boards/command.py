@@ -92,7 +92,9 @@ def flash(
     """Put a bitstream on a board."""
     chosen = board_named(board)
     flash_board(chosen, bitstream, ram=ram)
-    console.print(f"{chosen.name} is configured; next: tritium infer {chosen.name} MODEL --port PORT")
+    console.print(
+        f"{chosen.name} is configured; without --demo it has a host link: tritium infer {chosen.name} MODEL --port PORT"
+    )
 
 
 def infer_images(

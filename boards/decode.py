@@ -28,7 +28,9 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
     """
     device = board.device
     if device.name != "ice40-hx8k":
-        raise TritiumError(f"bitstreams of {board.name} cannot be decoded: {DECODER} is used for ice40-hx8k only")
+        raise TritiumError(
+            f"bitstreams of {board.name} cannot be decoded: {DECODER} is used for ice40-hx8k only; use --port netlist"
+        )
     decoder = shutil.which(DECODER)
     if decoder is None:
         raise TritiumError(
@@ -54,7 +56,10 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
 
 def _with_plain_header(verilog: str) -> str:
     """The same with the ports' directions behind the header, as is due where they are declared again as wires."""
-    (ports,) = re.findall(r"^module \S+ \((.*?)\);$", verilog, re.MULTILINE)
+    found = re.findall(r"^module \S+ \((.*?)\);$", verilog, re.MULTILINE)
+    if len(found) != 1:
+        raise TritiumError(f"{DECODER} put out {len(found)} module headers where one is expected; is it IceStorm's?")
+    ports = found[0]
     names = ", ".join(port.split()[-1] for port in ports.split(", "))
     directions = "".join(f"{port};\n" for port in ports.split(", "))
     return verilog.replace(f"({ports});", f"({names});\n{directions}", 1)

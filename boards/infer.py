@@ -20,15 +20,15 @@ SIMULATED = "sim"
 """The port that stands for the board in Verilator."""
 NETLIST = "netlist"
 """The port that stands for the board's synthesised netlist in Verilator."""
-
 BITSTREAM = "bitstream"
 """The port that stands for the board's bitstream, decoded back to Verilog (iCE40 HX8K)."""
+
 SIMULATIONS: dict[str, Callable[[Board, Plan], str]] = {
     SIMULATED: board_verilog,
     NETLIST: netlist_verilog,
     BITSTREAM: decoded_verilog,
 }
-"""The Verilog that runs in Verilator for each port that is none."""
+"""The Verilog that runs in Verilator for each port that is no serial port."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ from gen.devices import FAMILIES
 from gen.hosted import hosted_engine, identify
 from gen.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import generate
+from golden.errors import TritiumError
+from golden.network import Network
 from golden.scheme_network import AnyNetwork
 from rtl.link_config import LinkConfig
 from rtl.spram_memory import SpramMemory
@@ -25,6 +27,11 @@ _LOADER_LUT4 = 350  # of the flash loader, the same
 
 def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packing: str | None = None) -> Plan:
     """The network on the board's engine, of its own fold and packing if nothing is said."""
+    if not isinstance(network, Network):
+        raise TritiumError(
+            f"boards run networks of one scale a layer, and {network.name} has more; "
+            "it can be simulated, and its Verilog generated"
+        )
     plan = plan_network(
         network,
         fold or board.fold,

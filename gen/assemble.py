@@ -1,12 +1,10 @@
 """From a network and the engine it shall run on to the memory image."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritiumError
-from golden.formats import SCALES, Correction
+from golden.formats import Correction
 from golden.image import Geometry, LayerProgram, MemoryImage
 from golden.network import Layer
 from golden.scheme_network import AnyNetwork
@@ -28,7 +26,8 @@ def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
         )
         beside = []
         if isinstance(layer, IntegerLayer):
-            beside = _beside(layer, list(network.layers[index + 1 : index + 2]), config)
+            behind = network.layers[index + 1] if index + 1 < len(network.layers) else None
+            beside = _beside(layer, behind if isinstance(behind, IntegerLayer) else None, config)
         words = [_corrections(part, config.lanes, config.correction) for part in parts]
         if beside:
             words = [np.hstack(pair) for pair in zip(words, beside, strict=True)]
@@ -63,16 +62,13 @@ def _corrections(trits: NDArray[np.int8], lanes: int, correction: Correction) ->
     return _in_words(correction.plus * plus + correction.minus * minus, lanes)
 
 
-def _beside(
-    layer: IntegerLayer, following: Sequence[Layer | IntegerLayer], config: EngineConfig
-) -> list[NDArray[np.int32]]:
+def _beside(layer: IntegerLayer, behind: IntegerLayer | None, config: EngineConfig) -> list[NDArray[np.int32]]:
     """For each part, what stands beside its corrections: mantissas, and flags of the groups of the layer behind."""
     mantissas = [_in_words(part.mantissas.astype(np.int32), config.lanes) for part in layer.parts]
-    if config.scales != SCALES[2]:
+    if not (config.scaling and config.scaling.factors):
         return mantissas
     flags = np.zeros((len(mantissas[0]), 1), np.int32)
-    for behind in following:
-        assert isinstance(behind, IntegerLayer)
+    if behind:
         lasts = [-(-end // config.lanes) - 1 for end in behind.ends]
         flags[lasts] = 1
         flags[lasts[-2] + 1 :] |= 2

@@ -186,8 +186,7 @@ def _scheme(name: str, model: ModelShape, target: Target) -> Estimate:
         known = not side or energy.small_multiply is not None
         of_side = side * ((energy.small_multiply or 0) + energy.small_add)
         energies[process] = (trits * energy.small_add + of_side) * 1e-9 if known else None
-    wide = trits * WIDE_ADD + side * ((PROCESSES["45 nm"].small_multiply or 0) + WIDE_ADD)
-    wide += scales * (WIDE_MULTIPLY + WIDE_ADD)
+    wide = (trits + SIDE_DIGITS * side) * WIDE_ADD + scales * (WIDE_MULTIPLY + WIDE_ADD)
     return _estimate(name, model, target, bits, cycles, energies, wide * 1e-9)
 
 

@@ -53,8 +53,12 @@ def fit(
         # No period is shorter than the array's own cycles, which are cheaper to know.
         if best is not None and plan.cycles.array > best[0]:
             continue
-        if best is None or (plan.cycles.period, area.lut4) < best[:2]:
-            best = (plan.cycles.period, area.lut4, plan)
+        try:
+            period = plan.cycles.period
+        except TritiumError:  # without a rhythm
+            continue
+        if best is None or (period, area.lut4) < best[:2]:
+            best = (period, area.lut4, plan)
     if smallest is None:
         raise TritiumError(
             f"{network.name}, packed as {packing}, does not fit the {device.sprams} SPRAM of {device.name}"

@@ -15,8 +15,6 @@ from rtl.uart import UartConfig
 
 def identify(config: EngineConfig, clock_hz: int) -> Identity:
     """What a device with this engine says it is."""
-    if config.scaling:
-        raise TritiumError("the host link runs networks of one scale a layer; simulate or generate this one instead")
     return Identity(
         rows=config.rows,
         columns=config.columns,

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 import golden
 from gen.plan import Fold
 from golden.checkpoint import read_checkpoint
 from golden.errors import TritiumError
+from golden.idx import read_idx
 from golden.safetensors_file import read_safetensors_header
 from golden.scheme_file import FORMAT, read_scheme
 from golden.scheme_network import AnyNetwork, integer_network
@@ -36,6 +40,11 @@ DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")
 """Fold and packing of any other network."""
 
 
+def mnist_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The first MNIST test images, shape (count, 784), and their labels."""
+    return read_idx(TEST_VECTORS)[:count].reshape(count, -1), read_idx(TEST_LABELS)[:count]
+
+
 def load_network(model: str) -> tuple[AnyNetwork, Preset]:
     """The network that a preset's name or a file's path stands for, and the engine it gets by default.
 
@@ -46,7 +55,10 @@ def load_network(model: str) -> tuple[AnyNetwork, Preset]:
         return read_checkpoint(preset.checkpoint), preset
     path = Path(model)
     if not path.exists():
-        raise TritiumError(f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, or a checkpoint's path")
+        raise TritiumError(
+            f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, "
+            "or the path of a checkpoint or a scheme file"
+        )
     preset = DEFAULT._replace(checkpoint=path)
     if read_safetensors_header(path).metadata.get("format") != FORMAT:
         return read_checkpoint(path), preset

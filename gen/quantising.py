@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.presets import TEST_LABELS, TEST_VECTORS
+from gen.presets import mnist_images
 from gen.sources import Source
 from gen.training_data import CLASSES, SIDE
 from golden.errors import TritiumError
-from golden.idx import read_idx
 from golden.scheme_file import MatrixSpec, read_scheme, write_scheme
-from golden.scheme_network import SegmentedNetwork, forward_float, integer_network
+from golden.scheme_network import forward_float, integer_network
 from golden.schemes import quantise, scheme_named
 from golden.segmented import SegmentedMatrix
 from golden.segmented_integer import IntegerLayer, distance, forward_alone
+from golden.stored import StoredTensor
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
 PIXELS = SIDE * SIDE
@@ -124,9 +124,9 @@ def measure_accuracy(file: Path, images: int) -> Accuracy:
     """
     opened = read_scheme(file)
     matrices = [opened.read(name) for name in opened.specs]
-    batch, labels = read_idx(TEST_VECTORS)[:images].reshape(images, -1), read_idx(TEST_LABELS)[:images]
+    batch, labels = mnist_images(images)
     network = integer_network("quantised", matrices)
-    prepared = network.prepare(batch) if isinstance(network, SegmentedNetwork) else batch
+    prepared = network.prepare(batch)
     floats = _recognised(lambda part: forward_float(matrices, part), batch / 255, labels)
     integers = _recognised(lambda part: network.forward(part).logits, prepared, labels)
     distances, values = [], batch[:_SAMPLE].astype(np.int64)
@@ -134,6 +134,22 @@ def measure_accuracy(file: Path, images: int) -> Accuracy:
         distances.append(distance(matrix, values))
         values = np.maximum(forward_alone(matrix, values).values, 0)
     return Accuracy(images, floats / images, integers / images, distances)
+
+
+def chosen_layers(source: Source, patterns: Sequence[str]) -> list[str]:
+    """The layers that patterns name, in the source's order, or all of its matrices; at least one."""
+    names = source.select(patterns) if patterns or source.layers else source.matrices()
+    if not names:
+        raise TritiumError(f"{source.path} holds no matrix whose name ends in {source.weight}")
+    return names
+
+
+def float_matrix(source: Source, name: str) -> StoredTensor:
+    """A layer, if its weights are floats."""
+    weight = source.matrix(name)
+    if weight.type not in _FLOATS:
+        raise TritiumError(f"{weight.name} has type {weight.type}; floats are {', '.join(_FLOATS)}")
+    return weight
 
 
 def check_images(source: Source, names: Sequence[str], images: int) -> None:
@@ -152,11 +168,9 @@ def check_images(source: Source, names: Sequence[str], images: int) -> None:
 
 
 def _spec(scheme: str, source: Source, name: str) -> MatrixSpec:
-    weight = source.matrix(name)
-    if weight.type not in _FLOATS:
-        raise TritiumError(f"{weight.name} has type {weight.type}; floats are {', '.join(_FLOATS)}")
+    outputs, inputs = float_matrix(source, name).shape
     try:
-        return MatrixSpec(name, weight.shape[0], scheme_named(scheme).structure(weight.shape[1]))
+        return MatrixSpec(name, outputs, scheme_named(scheme).structure(inputs))
     except TritiumError as error:
         raise TritiumError(f"{source.path}: {name}: {error}") from error
 

@@ -10,9 +10,8 @@ from rich.table import Table
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.import_command import LayersOption
 from gen.importing import open_source
-from gen.quantising import check_images, measure_accuracy, quantise_layers
+from gen.quantising import check_images, chosen_layers, measure_accuracy, quantise_layers
 from gen.tables import figures_table
-from golden.errors import TritiumError
 from golden.schemes import SCHEMES, scheme_named
 
 
@@ -32,9 +31,7 @@ def quantise(
     """
     scheme_named(scheme)
     opened = open_source(source)
-    names = opened.select(layers or ()) if layers or opened.layers else opened.matrices()
-    if not names:
-        raise TritiumError(f"{source} holds no matrix whose name ends in {opened.weight}")
+    names = chosen_layers(opened, layers or ())
     if images:
         check_images(opened, names, images)
     with progress_bar(f"quantising {source.name}", len(names)) as advance:

@@ -10,7 +10,7 @@ from rtl.limits import check_range
 
 
 class Display(wiring.Component):
-    """Shows an answer, or that something is wrong: then all of it blinks, half a period a tick, and no answer is shown.
+    """Shows an answer, or that something is wrong: then it blinks, half a period a tick, and no answer is shown.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class DrainConfig:
     width
         Bits of an accumulator, 1 to 32.
     groups
-        For a scaling engine, the groups of a vector at most: its tiles are passes, whose results a
+        For a scaling engine, the groups of a vector at most, 1 to 256: its tiles are passes, whose results a
         `rtl.scaling.ScaleStep` adds up and rectifies. 0: tiles are whole, and results leave rectified.
     factors
         Whether a pass has a factor.
@@ -43,6 +43,7 @@ class DrainConfig:
         check_range("drain", "lanes", self.lanes, 1, self.rows)
         check_multiple("drain", "rows", self.rows, "lanes", self.lanes)
         check_range("drain", "width", self.width, 1, 32)
+        check_range("drain", "groups", self.groups, 0, 256)
 
     @property
     def interval(self) -> int:

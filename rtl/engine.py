@@ -163,6 +163,7 @@ class Engine(wiring.Component):
 
         # Tiles: the drain hears of one a cycle before its sums are there.
         ahead = self.LATENCY_MEMORY + config.array_latency - 1
+        # The register before a factor is read is there without factors, too: all engines have one latency.
         tile = registered(m, Cat(sequencer.issue & sequencer.last, sequencer.tile), "tile_ended")
         if outlet.factor is not None:
             tile = Cat(tile[: -len(outlet.factor)], outlet.factor)
@@ -192,7 +193,7 @@ class Engine(wiring.Component):
         intake: Intake,
         quantizer: Quantizer,
         drain: Drain,
-    ) -> "_Outlet":
+    ) -> _Outlet:
         """The scale step behind the drain, and what groups of activations need."""
         m.submodules.scaling = step = ScaleStep(scaling, drain.config)
         wiring.connect(m, drain.o, step.i)

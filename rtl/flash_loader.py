@@ -41,7 +41,7 @@ class FlashLoader(wiring.Component):
     flash
         Out, `FLASH`: its clock is half the component's; data from it are sampled at the end of the clock's high half.
     load
-        Out, stream of `LOAD`: a transfer in 64 cycles; each must be taken before the next one.
+        Out, stream of `LOAD`: a transfer in 64 cycles; each must be taken within 13, before the next byte is in.
     done, fault
         Out, 1: all is loaded and right; it is wrong. One of them from ``80 + wake`` cycles on, 16 for each of the
         file's bytes, and at most 32 more.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from golden.errors import TritiumError
 from golden.formats import LOAD_WIDTH
 from golden.link_format import CRC_BYTES, HEADER_BYTES, IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
 from rtl.config import EngineConfig
@@ -15,11 +16,15 @@ class LinkConfig:
     Parameters
     ----------
     engine
-        The engine behind it.
+        The engine behind it, without a scale step.
 
     """
 
     engine: EngineConfig
+
+    def __post_init__(self) -> None:
+        if self.engine.scaling:
+            raise TritiumError("link: the engine has a scale step; a host link serves engines without one")
 
     @property
     def request(self) -> int:

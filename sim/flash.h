@@ -33,7 +33,8 @@ private:
     uint32_t shift_ = 0, count_ = 0;
 };
 
-// Connects it to a design that has its pins.
+// Connects it to a design that has its pins. The last argument is 0: an int for the first of these, and where that does
+// not compile, a long for the other.
 template <class Top>
 auto pass_flash(Top& top, Flash& flash, int) -> decltype(void(top.flash_miso)) {
     top.flash_miso = flash.see(top.flash_select, top.flash_clock, top.flash_mosi);

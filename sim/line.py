@@ -18,7 +18,8 @@ class SimulatedLine:
     Parameters
     ----------
     verilog
-        A design with the ports ``clk``, ``rst``, ``rx`` and ``tx``; its module is called `gen.plan.MODULE`.
+        A design with the ports ``clk``, ``rx`` and ``tx``, and ``rst`` and SPI flash's if it likes; its module is
+        called `gen.plan.MODULE`.
     uart
         Its clock and rate.
     skew

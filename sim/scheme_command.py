@@ -10,14 +10,16 @@ from gen.command import JsonOption, console, progress_bar, write_json
 from gen.import_command import LayersOption
 from gen.importing import open_source
 from gen.plan import Fold
-from gen.presets import TEST_LABELS, TEST_VECTORS
-from gen.quantising import check_images
+from gen.presets import mnist_images
+from gen.quantising import check_images, chosen_layers, float_matrix
+from gen.tools import find_tools
 from golden.errors import TritiumError
 from golden.formats import PACKINGS
-from golden.idx import read_idx
 from golden.schemes import SCHEMES, scheme_named
 from sim.scheme_plot import plot_schemes
 from sim.schemes import SchemeRow, measure_scheme
+
+_SIMULATED = 1000
 
 
 def compare_schemes(
@@ -27,7 +29,9 @@ def compare_schemes(
     ] = None,
     layers: LayersOption = None,
     images: Annotated[int, typer.Option("--images", min=1, help="Test images for the golden model.")] = 10_000,
-    simulated: Annotated[int, typer.Option("--simulate", min=1, help="How many of them run in Verilator.")] = 1000,
+    simulated: Annotated[
+        int | None, typer.Option("--simulate", min=1, help=f"How many of them run in Verilator. Default: {_SIMULATED}.")
+    ] = None,
     fold: Annotated[str, typer.Option("--fold", metavar="RxCxL", help="Of every engine.")] = "16x16x8",
     packing: Annotated[str, typer.Option("--packing", help=f"One of {', '.join(PACKINGS)}.")] = "3t5b",
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Simulations at a time.")] = 2,
@@ -45,20 +49,25 @@ def compare_schemes(
     for scheme in chosen:
         scheme_named(scheme)
     opened = open_source(source)
-    names = opened.select(layers or ()) if layers or opened.layers else opened.matrices()
+    names = chosen_layers(opened, layers or ())
     check_images(opened, names, images)
-    if simulated > images:
-        raise TritiumError(f"--simulate is {simulated}; at most the {images} of --images can be simulated")
-    weights = [opened.matrix(name).array() for name in names]
-    batch, labels = read_idx(TEST_VECTORS)[:images].reshape(images, -1), read_idx(TEST_LABELS)[:images]
+    run = min(_SIMULATED, images) if simulated is None else simulated
+    if run > images:
+        raise TritiumError(f"--simulate is {run}; at most the {images} of --images can be simulated")
+    weights = [float_matrix(opened, name).array() for name in names]
+    batch, labels = mnist_images(images)
+    find_tools("ecp5")  # the last step's, which should not be missed after the others
     rows = []
     for scheme in chosen:
-        with progress_bar(scheme, simulated) as advance:
+        with progress_bar(scheme, run) as advance:
             settings = {"fold": Fold.parse(fold), "packing": packing, "workers": workers}
-            row = measure_scheme(scheme, weights, batch, labels, simulated=simulated, progress=advance, **settings)
+            row = measure_scheme(scheme, weights, batch, labels, simulated=run, progress=advance, **settings)
         rows.append(row)
-    console.print(_table(f"{source.name} on {fold}, {packing}: {simulated:,} images simulated", rows))
-    write_json(json_file, {"source": opened.description, "fold": fold, "schemes": [row.figures() for row in rows]})
+    console.print(_table(f"{source.name} on {fold}, {packing}: {run:,} images simulated", rows))
+    write_json(
+        json_file,
+        {"source": opened.description, "fold": fold, "packing": packing, "schemes": [row.figures() for row in rows]},
+    )
     if plot:
         plot_schemes(rows, plot)
     if wrong := [row.scheme for row in rows if not row.simulated.exact]:

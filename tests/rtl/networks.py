@@ -52,9 +52,7 @@ def networks(draw: st.DrawFn, most: int = 17) -> Network:
 
 def random_layer(random: np.random.Generator, inputs: int, outputs: int, rule: str, relu: bool) -> IntegerLayer:
     """A layer of up to three planes over segments of some length, and perhaps a side path."""
-    side = (
-        int(random.integers(0, inputs)) if rule != "int4-groups" else int(random.integers(min(1, inputs - 1), inputs))
-    )
+    side = int(random.integers(rule == "int4-groups", inputs))
     ends = segment_ends(inputs - side, int(random.integers(1, inputs - side + 1)))
     planes = [int(random.integers(1, 4))] * len(ends)
     if side:

@@ -77,7 +77,7 @@ def test_a_scheme_file_is_a_model(source: Path, tmp_path: Path) -> None:
     assert preset.fold == Fold(16, 16, 8)
     output = invoke("simulate", tmp_path / "group.safetensors", "--images", 2, "--fold", "4x4x2")
     assert "2 of 2 images" in output
-    with pytest.raises(TritiumError, match="the host link runs networks of one scale a layer"):
+    with pytest.raises(TritiumError, match="boards run networks of one scale a layer, and group64 has more"):
         invoke("build", "ulx3s-25f", tmp_path / "group.safetensors", "--fold", "4x4x2")
 
 
