@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from gen.bench import Bench
 from gen.bench_engine import EngineBench
@@ -20,7 +20,7 @@ def figures_table(title: str) -> Table:
 
 def files_table(files: dict[Path, str]) -> Table:
     """Files that were written, each with its size and what it is."""
-    table = Table("file", "bytes", "what")
+    table = Table(Column("file", overflow="fold"), "bytes", "what")
     for file, what in files.items():
         table.add_row(str(file), f"{file.stat().st_size:,}", what)
     return table

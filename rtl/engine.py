@@ -186,13 +186,7 @@ class Engine(wiring.Component):
         return m
 
     def _scaled(
-        self,
-        m: Module,
-        scaling: Scaling,
-        sequencer: Sequencer,
-        intake: Intake,
-        quantizer: Quantizer,
-        drain: Drain,
+        self, m: Module, scaling: Scaling, sequencer: Sequencer, intake: Intake, quantizer: Quantizer, drain: Drain
     ) -> _Outlet:
         """The scale step behind the drain, and what groups of activations need."""
         m.submodules.scaling = step = ScaleStep(scaling, drain.config)
