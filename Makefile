@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-interop lint clean
 
 demo: $(VENV)/.run
-	$(BIN)/tritium generate mnist -o build/mnist
-	$(BIN)/tritium simulate mnist --images 1000 --json build/mnist/figures.json
+	$(BIN)/tritweave generate mnist -o build/mnist
+	$(BIN)/tritweave simulate mnist --images 1000 --json build/mnist/figures.json
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal

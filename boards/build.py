@@ -13,14 +13,14 @@ from boards.demo import demo_misfits, demo_verilog
 from boards.pins import port_bits
 from boards.planning import IMAGE_OFFSET, board_figures, board_verilog, misfits
 from gen.builds import build_root, kept_build
-from gen.hosted import identify
-from gen.plan import MODULE, Plan
+from gen.output.hosted import identify
+from gen.plan.plan import MODULE, Plan
 from gen.tools import Netlist, Tools, find_tools, run_tool
-from golden.errors import TritiumError
-from golden.files import write_bytes
-from golden.image import MemoryImage
-from golden.link import Frame, run_payload
-from golden.link_format import Command
+from golden.errors import TritweaveError
+from golden.files.disk import write_bytes
+from golden.files.image import MemoryImage
+from golden.link.format import Command
+from golden.link.frames import Frame, run_payload
 
 STEPS = 3
 """Times that `build_board` calls its `progress`: Verilog, synthesis, placement."""
@@ -125,12 +125,12 @@ def build_board(
 
     Raises
     ------
-    TritiumError
+    TritweaveError
         If the plan does not fit, a tool is missing or fails, or the engine's clock is not reached.
 
     """
     if reasons := demo_misfits(board, plan) if demo else misfits(board, plan):
-        raise TritiumError(
+        raise TritweaveError(
             f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
             f"{', '.join(reasons)}; give a smaller --fold or another --packing"
         )
@@ -144,7 +144,7 @@ def build_board(
     progress(1)
     made = BoardBuild(board, plan, seed, tools, bitstream, placed, demo)
     if not made.timing_met:
-        raise TritiumError(
+        raise TritweaveError(
             f"{board.name} misses its clock: {made.fmax_mhz:.1f} MHz of {board.clock_hz / 1e6:g} MHz with --seed "
             f"{seed}; try --seed {seed + 1}, or a smaller --fold"
         )
@@ -159,7 +159,7 @@ def find_packer(tools: Tools, family: str) -> str:
     found = shutil.which(f"yowasp-{name}", path=str(beside.parent)) if yowasp else shutil.which(name)
     if found is None:
         package = "icestorm" if family == "ice40" else "prjtrellis"
-        raise TritiumError(f"{name} is not on PATH, where {beside.name} is; it comes with {package}")
+        raise TritweaveError(f"{name} is not on PATH, where {beside.name} is; it comes with {package}")
     return found
 
 

@@ -17,12 +17,12 @@ from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
 from boards.chip import device_of, part_of
 from boards.pins import Pins, find_pins
-from gen.devices import Device
-from gen.plan import Fold
+from gen.plan.devices import Device
+from gen.plan.plan import Fold
 from gen.tools import Part
-from golden.errors import TritiumError
-from rtl.displays import Display, Leds, Pulses, SevenSegments
-from rtl.uart import UartConfig
+from golden.errors import TritweaveError
+from rtl.demo.displays import Display, Leds, Pulses, SevenSegments
+from rtl.link.uart import UartConfig
 
 
 class Board(NamedTuple):
@@ -227,5 +227,5 @@ BOARDS = {
 def board_named(name: str) -> Board:
     """The board of that name, or an error that lists the known ones."""
     if name not in BOARDS:
-        raise TritiumError(f"board {name!r} is not known; the boards are {', '.join(BOARDS)}")
+        raise TritweaveError(f"board {name!r} is not known; the boards are {', '.join(BOARDS)}")
     return BOARDS[name]

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from gen.devices import Device, device_named
+from gen.plan.devices import Device, device_named
 from gen.tools import PARTS, Part
 
 
@@ -10,7 +10,7 @@ class Chip(NamedTuple):
     """An FPGA as Amaranth's platforms call it."""
 
     device: str
-    """Its name in `gen.devices`."""
+    """Its name in `gen.plan.devices`."""
     part: str
     """The part in `gen.tools` whose synthesis and cells it shares."""
     option: str

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from amaranth.hdl import Instance, Signal
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 _MHZ = 1_000_000
 
@@ -243,7 +243,7 @@ def choose_pll(family: str, input_hz: int, output_hz: int, *, pad: bool = False)
             return pll
     reachable = sorted({pll.output_hz / _MHZ for pll in settings}, key=lambda mhz: abs(mhz - output_hz / _MHZ))
     near = ", ".join(f"{mhz:.6g}" for mhz in sorted(reachable[:4])) or "none"
-    raise TritiumError(
+    raise TritweaveError(
         f"an {family} PLL does not make {output_hz / _MHZ:.6g} MHz of {input_hz / _MHZ:.6g} MHz; "
         f"the nearest it makes are {near} MHz"
     )

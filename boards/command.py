@@ -1,4 +1,4 @@
-"""The commands for boards: `tritium boards`, `build`, `flash` and `infer`."""
+"""The commands for boards: `tritweave boards`, `build`, `flash` and `infer`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,15 +11,16 @@ from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
 from boards.infer import BITSTREAM, NETLIST, SIMULATED, infer
 from boards.planning import board_figures, misfits, plan_for
-from gen.command import JsonOption, Model, PackingOption, console, progress_bar, write_json
-from gen.plan import Fold, Plan
-from gen.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
+from gen.command import JsonOption, console, progress_bar, write_json
+from gen.plan.command import Model, PackingOption
+from gen.plan.plan import Fold, Plan
+from gen.plan.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
 from gen.tables import figures_table, files_table
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from sim.compare import read_vectors
 
 BoardArgument = Annotated[
-    str, typer.Argument(metavar="BOARD", help="A board's name, see `tritium boards`.", show_default=False)
+    str, typer.Argument(metavar="BOARD", help="A board's name, see `tritweave boards`.", show_default=False)
 ]
 BoardFoldOption = Annotated[
     str | None,
@@ -93,7 +94,8 @@ def flash(
     chosen = board_named(board)
     flash_board(chosen, bitstream, ram=ram)
     console.print(
-        f"{chosen.name} is configured; without --demo it has a host link: tritium infer {chosen.name} MODEL --port PORT"
+        f"{chosen.name} is configured; without --demo it has a host link: "
+        f"tritweave infer {chosen.name} MODEL --port PORT"
     )
 
 
@@ -133,7 +135,7 @@ def infer_images(
     figures = {"board": chosen.name, "model": plan.network.name, "port": port, "images": images}
     write_json(json_file, figures | {"right": right, "logits_equal": equal, "cycles": result.cycles})
     if equal != images:
-        raise TritiumError(f"{images - equal} of {images} images have other logits than the model; see the table")
+        raise TritweaveError(f"{images - equal} of {images} images have other logits than the model; see the table")
 
 
 def build_table(made: BoardBuild) -> Table:

@@ -8,9 +8,9 @@ from boards.build import build_board, find_packer
 from boards.catalogue import Board
 from boards.netlist import cell_library
 from gen.builds import kept_build
-from gen.plan import MODULE, Plan
+from gen.plan.plan import MODULE, Plan
 from gen.tools import run_tool
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 DECODER = "icebox_vlog"
 
@@ -22,18 +22,18 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
 
     Raises
     ------
-    TritiumError
+    TritweaveError
         If the FPGA is no iCE40 HX8K, the decoder is missing, or the bitstream cannot be built.
 
     """
     device = board.device
     if device.name != "ice40-hx8k":
-        raise TritiumError(
+        raise TritweaveError(
             f"bitstreams of {board.name} cannot be decoded: {DECODER} is used for ice40-hx8k only; use --port netlist"
         )
     decoder = shutil.which(DECODER)
     if decoder is None:
-        raise TritiumError(
+        raise TritweaveError(
             f"{DECODER} is not on PATH; it comes with IceStorm, on Debian: apt-get install fpga-icestorm"
         )
     made = build_board(board, plan)
@@ -58,7 +58,7 @@ def _with_plain_header(verilog: str) -> str:
     """The same with the ports' directions behind the header, as is due where they are declared again as wires."""
     found = re.findall(r"^module \S+ \((.*?)\);$", verilog, re.MULTILINE)
     if len(found) != 1:
-        raise TritiumError(f"{DECODER} put out {len(found)} module headers where one is expected; is it IceStorm's?")
+        raise TritweaveError(f"{DECODER} put out {len(found)} module headers where one is expected; is it IceStorm's?")
     ports = found[0]
     names = ", ".join(port.split()[-1] for port in ports.split(", "))
     directions = "".join(f"{port};\n" for port in ports.split(", "))

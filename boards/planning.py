@@ -8,15 +8,15 @@ from amaranth.lib import wiring
 from boards.catalogue import Board
 from boards.clock import choose_pll
 from boards.top import BoardTop
-from gen.devices import FAMILIES
-from gen.hosted import hosted_engine, identify
-from gen.plan import MODULE, Fold, Plan, plan_network
+from gen.output.hosted import hosted_engine, identify
+from gen.plan.devices import FAMILIES
+from gen.plan.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import generate
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.network import Network
-from golden.scheme_network import AnyNetwork
-from rtl.link_config import LinkConfig
-from rtl.spram_memory import SpramMemory
+from golden.schemes.network import AnyNetwork
+from rtl.link.config import LinkConfig
+from rtl.memory.spram import SpramMemory
 
 IMAGE_OFFSET = 1 << 17
 """Where an image is in the flash of a board with SPRAM: behind an UP5K's bitstream, which has 104,090 bytes."""
@@ -28,7 +28,7 @@ _LOADER_LUT4 = 350  # of the flash loader, the same
 def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packing: str | None = None) -> Plan:
     """The network on the board's engine, of its own fold and packing if nothing is said."""
     if not isinstance(network, Network):
-        raise TritiumError(
+        raise TritweaveError(
             f"boards run networks of one scale a layer, and {network.name} has more; "
             "it can be simulated, and its Verilog generated"
         )
@@ -71,7 +71,7 @@ def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int
 
 
 def board_verilog(board: Board, plan: Plan) -> str:
-    """The Verilog of the board's FPGA, the engine with its host link: module `gen.plan.MODULE`."""
+    """The Verilog of the board's FPGA, the engine with its host link: module `gen.plan.plan.MODULE`."""
     core = hosted_engine(plan, board.uart, offset=IMAGE_OFFSET if board.spram else None)
     return top_verilog(board, plan, core, {"line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit"})
 

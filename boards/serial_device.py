@@ -4,8 +4,8 @@ import errno
 from typing import Any
 
 from boards.device import Device
-from golden.errors import TritiumError
-from golden.link import Identity
+from golden.errors import TritweaveError
+from golden.link.frames import Identity
 
 _WRITE_SECONDS = 10.0  # nothing holds bytes back but a port that has gone
 
@@ -31,13 +31,15 @@ class SerialLine:
         try:
             from serial import Serial
         except ImportError as error:
-            raise TritiumError("serial ports need pyserial; install it with: pip install 'tritium[host]'") from error
+            raise TritweaveError(
+                "serial ports need pyserial; install it with: pip install 'tritweave[host]'"
+            ) from error
         self.close()
         try:
             self._serial = Serial(self.port, self.baud, exclusive=True, write_timeout=_WRITE_SECONDS)
             self._serial.reset_input_buffer()
         except (OSError, ValueError) as error:
-            raise TritiumError(self._trouble(error)) from error
+            raise TritweaveError(self._trouble(error)) from error
 
     def close(self) -> None:
         """Give the port back."""

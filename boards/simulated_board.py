@@ -4,8 +4,8 @@ from boards.catalogue import Board
 from boards.device import Device
 from boards.planning import board_verilog
 from boards.top import RESET_SECONDS
-from gen.hosted import identify
-from gen.plan import Plan
+from gen.output.hosted import identify
+from gen.plan.plan import Plan
 from sim.line import SimulatedLine
 
 

@@ -1,10 +1,10 @@
 """A device in Verilator, at the pins of its serial line."""
 
 from boards.device import Device
-from gen.hosted import hosted_verilog
-from gen.plan import Plan
-from golden.link import Identity
-from rtl.uart import UartConfig
+from gen.output.hosted import hosted_verilog
+from gen.plan.plan import Plan
+from golden.link.frames import Identity
+from rtl.link.uart import UartConfig
 from sim.line import SimulatedLine
 
 

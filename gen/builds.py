@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from golden.files import write_bytes
+from golden.files.disk import write_bytes
 
 
 def build_root() -> Path:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rtl.carry_chain import START
+from rtl.array.carry_chain import START
 
 
 def open_chain_ends(netlist: dict[str, Any]) -> int:
@@ -10,7 +10,7 @@ def open_chain_ends(netlist: dict[str, Any]) -> int:
 
     For every chain whose carry input is a constant or whose last carry output is a net, used or not, nextpnr spends a
     whole cell. A carry output that nothing reads is opened, and so is the constant carry input of a chain's first
-    half-cell that makes the carry itself (`rtl.carry_chain.START`), whatever comes in.
+    half-cell that makes the carry itself (`rtl.array.carry_chain.START`), whatever comes in.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,9 @@ def picture(*panels: "Callable[[Axes], None]") -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise TritiumError(f"plots need matplotlib ({error}); install it with: pip install 'tritium[bench]'") from error
+        raise TritweaveError(
+            f"plots need matplotlib ({error}); install it with: pip install 'tritweave[bench]'"
+        ) from error
     figure = Figure(figsize=(9, 6) if len(panels) == 1 else (13, 6), layout="constrained")
     for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         draw(axes)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from gen.builds import kept_build
 from gen.netlist import open_chain_ends
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 
 class Part(NamedTuple):
@@ -28,7 +28,7 @@ class Part(NamedTuple):
     family: str
     name: str
     device: str
-    """Its name in `gen.devices`."""
+    """Its name in `gen.plan.devices`."""
     synthesis: str
     """Yosys's command, with the options that measured smallest."""
     placement: tuple[str, ...]
@@ -85,11 +85,11 @@ DEFAULT_PARTS = {"ecp5": "45k", "ice40": "hx8k"}
 def part_named(family: str, device: str | None = None) -> Part:
     """The part of a family, `DEFAULT_PARTS` if no device is given, or an error that lists the known ones."""
     if family not in DEFAULT_PARTS:
-        raise TritiumError(f"family {family!r} is not known; the families are {', '.join(DEFAULT_PARTS)}")
+        raise TritweaveError(f"family {family!r} is not known; the families are {', '.join(DEFAULT_PARTS)}")
     part = PARTS.get(device or DEFAULT_PARTS[family])
     if part is None or part.family != family:
         known = ", ".join(name for name, part in PARTS.items() if part.family == family)
-        raise TritiumError(f"device {device!r} is not known in family {family}; its devices are {known}")
+        raise TritweaveError(f"device {device!r} is not known in family {family}; its devices are {known}")
     return part
 
 
@@ -203,7 +203,7 @@ def find_tools(family: str) -> Tools:
         if all(found):
             yosys, nextpnr = (str(program) for program in found)
             return Tools(yosys, nextpnr, dict(zip(names, (_version(yosys), _version(nextpnr)), strict=True)))
-    raise TritiumError(
+    raise TritweaveError(
         f"synthesis for {family} needs {' and '.join(native)} on PATH, or: pip install {' '.join(packages)}"
     )
 
@@ -221,5 +221,5 @@ def run_tool(command: Sequence[str], folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
-        raise TritiumError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
+        raise TritweaveError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
     return done.stdout

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX, FACTOR_BITS, INT4, INT4_CLIP, RULES
 from golden.quantise import EPSILON, check_finite, quantise_activations, quantise_activations_float
 
@@ -34,7 +34,7 @@ class Activations(NamedTuple):
 def check_rule(rule: str) -> None:
     """Raise unless it is one of `RULES`."""
     if rule not in RULES:
-        raise TritiumError(f"activation rule {rule!r} is not known; the rules are {', '.join(RULES)}")
+        raise TritweaveError(f"activation rule {rule!r} is not known; the rules are {', '.join(RULES)}")
 
 
 def activations_float(values: NDArray[np.floating[Any]], rule: str, ends: Sequence[int]) -> Activations:
@@ -83,7 +83,7 @@ def activations_integer(values: NDArray[np.integer[Any]], rule: str, ends: Seque
     """
     check_rule(rule)
     if values.dtype.kind not in "iu":
-        raise TritiumError(f"activations have dtype {values.dtype}; the integer form takes integers")
+        raise TritweaveError(f"activations have dtype {values.dtype}; the integer form takes integers")
     values = values.astype(np.int64)
     whole = np.ones((len(values), len(ends)), np.int64)
     if rule == "int8":

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
 from golden.quantise import quantise_activations, quantise_activations_float
 
@@ -52,7 +52,7 @@ def forward_integer(
 
     """
     if values.shape[-1] != weights.shape[-1]:
-        raise TritiumError(f"the input has {values.shape[-1]} values where the layer takes {weights.shape[-1]}")
+        raise TritweaveError(f"the input has {values.shape[-1]} values where the layer takes {weights.shape[-1]}")
     quantised, maximum = quantise_activations(values)
     # A float64 product of integers below 2**53 is exact and reaches the fast matrix routines.
     sums = (quantised.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)

@@ -163,4 +163,4 @@ MEMORIES: Final = ("program", "corrections", "weights")
 """The memories of an engine, in the order of the image; the index is the number that the load port takes."""
 
 IMAGE_HEADER_BYTES: Final = 28
-"""Bytes of an image file before its payload, see `golden.image`."""
+"""Bytes of an image file before its payload, see `golden.files.image`."""

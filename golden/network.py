@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.bitlinear import Disagreement, disagreement, forward_integer, output_unit
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.trits import check_trits
 
 InputType = Literal["uint8", "int8"]
@@ -35,10 +35,10 @@ class Layer:
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or 0 in self.weights.shape:
-            raise TritiumError(f"weights have shape {self.weights.shape}; a layer's are (outputs, inputs), none zero")
+            raise TritweaveError(f"weights have shape {self.weights.shape}; a layer's are (outputs, inputs), none zero")
         object.__setattr__(self, "weights", check_trits(self.weights))
         if not (np.isfinite(self.scale) and self.scale > 0):
-            raise TritiumError(f"the weight scale is {self.scale}; it must be finite and above 0")
+            raise TritweaveError(f"the weight scale is {self.scale}; it must be finite and above 0")
 
     @property
     def outputs(self) -> int:
@@ -90,10 +90,10 @@ class Network:
     def __post_init__(self) -> None:
         check_interface(self.name, self.input_type, self.input_unit)
         if not self.layers:
-            raise TritiumError("the network has no layers; it needs at least one")
+            raise TritweaveError("the network has no layers; it needs at least one")
         for index, (before, after) in enumerate(pairwise(self.layers)):
             if before.outputs != after.inputs:
-                raise TritiumError(
+                raise TritweaveError(
                     f"layer {index} gives {before.outputs} values where layer {index + 1} takes {after.inputs}"
                 )
 
@@ -152,17 +152,17 @@ class Network:
 def check_input(batch: NDArray[np.integer[Any]], name: str, dtype: str, inputs: int) -> NDArray[np.integer[Any]]:
     """The batch, if it is what a network of this name takes; otherwise an error that names both."""
     if batch.dtype != np.dtype(dtype):
-        raise TritiumError(f"the input has dtype {batch.dtype}; {name} takes {dtype}")
+        raise TritweaveError(f"the input has dtype {batch.dtype}; {name} takes {dtype}")
     if batch.ndim != 2 or batch.shape[1] != inputs or not len(batch):
-        raise TritiumError(f"the input has shape {batch.shape}; {name} takes (n, {inputs}), n at least 1")
+        raise TritweaveError(f"the input has shape {batch.shape}; {name} takes (n, {inputs}), n at least 1")
     return batch
 
 
 def check_interface(name: str, input_type: str, input_unit: float) -> None:
     """Raise unless a network could have this name, input type and unit; see `Network`."""
     if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
-        raise TritiumError(f"the network's name is {name!r}; letters, digits, '-' and '_' are allowed")
+        raise TritweaveError(f"the network's name is {name!r}; letters, digits, '-' and '_' are allowed")
     if input_type not in ("uint8", "int8"):
-        raise TritiumError(f"the input type is {input_type!r}; it is uint8 or int8")
+        raise TritweaveError(f"the input type is {input_type!r}; it is uint8 or int8")
     if not (np.isfinite(input_unit) and input_unit > 0):
-        raise TritiumError(f"the input unit is {input_unit}; it must be finite and above 0")
+        raise TritweaveError(f"the input unit is {input_unit}; it must be finite and above 0")

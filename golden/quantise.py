@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
 
 EPSILON = 1e-5
@@ -49,7 +49,7 @@ def quantise_activations(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.i
 
     """
     if values.dtype.kind not in "iu":
-        raise TritiumError(f"activations have dtype {values.dtype}; the integer quantiser takes integers")
+        raise TritweaveError(f"activations have dtype {values.dtype}; the integer quantiser takes integers")
     magnitude = np.abs(values.astype(np.int64))
     maximum = np.maximum(magnitude.max(axis=-1, keepdims=True), 1)
     quotient, remainder = np.divmod(ACTIVATION_MAX * magnitude, maximum)
@@ -84,9 +84,9 @@ def quantise_weights(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int
 def check_finite(values: NDArray[np.floating[Any]], name: str) -> None:
     """Raise unless there are floats, at least one, and all of them finite."""
     if values.dtype.kind != "f" or values.size == 0:
-        raise TritiumError(
+        raise TritweaveError(
             f"{name} have dtype {values.dtype} and shape {values.shape}; floats, at least one, are needed"
         )
     if not np.isfinite(values).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise TritiumError(f"{name} hold {values[place]} at {list(place)}; every value must be finite")
+        raise TritweaveError(f"{name} hold {values[place]} at {list(place)}; every value must be finite")

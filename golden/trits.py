@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import ESCAPE, PACKINGS, PAIRS, TRIT_CODES, Packing
 
 _TRITS = {code: trit for trit, code in TRIT_CODES.items()} | {ESCAPE: 0}
@@ -14,7 +14,7 @@ _TRITS = {code: trit for trit, code in TRIT_CODES.items()} | {ESCAPE: 0}
 def packing_named(name: str) -> Packing:
     """The packing of that name, or an error that lists the known ones."""
     if name not in PACKINGS:
-        raise TritiumError(f"packing {name!r} is not known; the packings are {', '.join(PACKINGS)}")
+        raise TritweaveError(f"packing {name!r} is not known; the packings are {', '.join(PACKINGS)}")
     return PACKINGS[name]
 
 
@@ -45,12 +45,12 @@ def _tables(packing: Packing) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
 def check_trits(trits: NDArray[np.generic], name: str = "weights") -> NDArray[np.int8]:
     """The same values as int8, or an error that names the first value outside {-1, 0, +1} and its place."""
     if trits.dtype.kind not in "iuf":
-        raise TritiumError(f"{name} have dtype {trits.dtype}; trits are integers in -1, 0, +1")
+        raise TritweaveError(f"{name} have dtype {trits.dtype}; trits are integers in -1, 0, +1")
     # The extremes are found many times faster than a bad value's place, which large checkpoints would feel.
     fits = trits.dtype == np.int8 and trits.size > 0 and trits.min() >= -1 and trits.max() <= 1
     if not fits and (bad := ~np.isin(trits, (-1, 0, 1))).any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise TritiumError(f"{name} hold {trits[place]} at {list(place)}; a trit is -1, 0 or +1")
+        raise TritweaveError(f"{name} hold {trits[place]} at {list(place)}; a trit is -1, 0 or +1")
     return trits.astype(np.int8)
 
 
@@ -100,7 +100,7 @@ def balanced_ternary(values: NDArray[np.integer], digits: int) -> NDArray[np.int
     """Planes of digits in {-1, 0, +1}, worth 1, 3, 9, …, whose sum the values are; shape (digits, *values.shape)."""
     rest, limit = values.astype(np.int64), 3**digits // 2
     if rest.size and np.abs(rest).max() > limit:
-        raise TritiumError(f"values reach {np.abs(rest).max()}; {digits} ternary digits reach {limit}")
+        raise TritweaveError(f"values reach {np.abs(rest).max()}; {digits} ternary digits reach {limit}")
     planes = []
     for _ in range(digits):
         digit = (rest + 1) % 3 - 1

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.link_format import CRC_BYTES, CRC_POLYNOMIAL, CRC_RESIDUE
+from golden.link.format import CRC_BYTES, CRC_POLYNOMIAL, CRC_RESIDUE
 
 
 class Crc32(wiring.Component):

@@ -13,7 +13,7 @@ TRIT = data.StructLayout({"nz": 1, "neg": 1})
 """A weight: ``nz`` says whether it counts, ``neg`` its sign; ``neg`` means nothing while ``nz`` is 0."""
 
 LOAD = data.StructLayout({"data": LOAD_WIDTH, "address": 24, "last": 1, "memory": range(len(MEMORIES))})
-"""One transfer of the memory image, see `golden.image`: ``data`` for word ``address`` of memory ``memory``.
+"""One transfer of the memory image, see `golden.files.image`: ``data`` for word ``address`` of memory ``memory``.
 
 A word's transfers come lowest bits first; ``last`` marks the one that completes it.
 """

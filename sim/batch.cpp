@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
     }
 
     VerilatedContext context;
-    Vtop top(&context, "tritium");
+    Vtop top(&context, "tritweave");
 #if VM_TRACE
     Trace trace;
     if (argc > 8) {

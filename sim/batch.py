@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.plan import Plan
-from gen.timeline import Times
-from golden.errors import TritiumError
+from gen.plan.plan import Plan
+from gen.plan.timeline import Times
+from golden.errors import TritweaveError
 from sim.drivers import build_driver
 from sim.toolchain import environment, trace_flags
 
@@ -99,7 +99,7 @@ def run_batch(
     plan.network.check_batch(vectors)
     loaded = loaded or plan.config.spram
     if not 1 <= workers <= 64:
-        raise TritiumError(f"the number of workers is {workers}; it must be from 1 to 64")
+        raise TritweaveError(f"the number of workers is {workers}; it must be from 1 to 64")
     executable = build_batch(plan.verilog(initialised=not loaded), waves=waves)
     parts = np.array_split(vectors, 1 if waves else min(workers, len(vectors)))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(parts)) as pool:
@@ -138,7 +138,7 @@ def _simulate(
         assert process.stdout is not None
         _report(process.stdout, progress)
     if process.returncode:
-        raise TritiumError(f"the simulation ended with status {process.returncode} before all results were there")
+        raise TritweaveError(f"the simulation ended with status {process.returncode} before all results were there")
     word_bytes = _port_bytes(lanes * width)
     records = np.frombuffer(result.read_bytes(), np.uint8).reshape(len(vectors), words * word_bytes + 16)
     bits = np.unpackbits(records[:, :-16].reshape(len(vectors), words, word_bytes), axis=-1, bitorder="little")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.plan import Plan
-from golden.errors import TritiumError
-from golden.idx import read_idx
+from gen.plan.plan import Plan
+from golden.errors import TritweaveError
+from golden.files.idx import read_idx
 from sim.batch import Progress, run_batch
 
 
@@ -83,17 +83,17 @@ def read_vectors(
     data = read_idx(vectors)
     flat = data.reshape(len(data), -1) if data.ndim > 1 else data.reshape(0, 0)
     if plan.network.source_type != "uint8" or flat.shape[1] != inputs:
-        raise TritiumError(
+        raise TritweaveError(
             f"{vectors} holds uint8 vectors of {flat.shape[1]} values; "
             f"{plan.network.name} takes {plan.network.source_type} vectors of {inputs}"
         )
     if count > len(flat):
-        raise TritiumError(f"{count} vectors are asked for; {vectors} holds {len(flat)}")
+        raise TritweaveError(f"{count} vectors are asked for; {vectors} holds {len(flat)}")
     if labels is None:
         return flat[:count], None
     answers = read_idx(labels)
     if answers.shape != (len(flat),):
-        raise TritiumError(f"{labels} has shape {answers.shape}; one label for each of {len(flat)} vectors is needed")
+        raise TritweaveError(f"{labels} has shape {answers.shape}; one label for each of {len(flat)} vectors is needed")
     return flat[:count], answers[:count]
 
 

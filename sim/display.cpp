@@ -15,7 +15,7 @@
 int main(int argc, char** argv) {
     if (argc < 2) return 2;
     VerilatedContext context;
-    Vtop top(&context, "tritium");
+    Vtop top(&context, "tritweave");
     Flash flash;
     for (int byte; (byte = std::getchar()) != EOF;) flash.content.push_back(byte);
 

@@ -3,7 +3,7 @@
 import subprocess
 from typing import NamedTuple
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from sim.drivers import build_driver
 from sim.toolchain import environment
 
@@ -31,5 +31,7 @@ def watch_display(verilog: str, cycles: int, flash: bytes = b"") -> list[Change]
     command = [build_driver("display", verilog), str(cycles)]
     done = subprocess.run(command, input=flash, capture_output=True, env=environment())
     if done.returncode:
-        raise TritiumError(f"the simulation of the display ended with status {done.returncode}: {done.stderr.decode()}")
+        raise TritweaveError(
+            f"the simulation of the display ended with status {done.returncode}: {done.stderr.decode()}"
+        )
     return [Change(*map(int, line.split())) for line in done.stdout.splitlines()]

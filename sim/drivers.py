@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gen.plan import MODULE
+from gen.plan.plan import MODULE
 from sim.builds import kept_build
 from sim.cells import cell_models
 from sim.toolchain import run, verilator_root
@@ -19,7 +19,7 @@ def build_driver(name: str, verilog: str, flags: Sequence[str] = ()) -> Path:
     name
         Of the driver: its source is ``NAME.cpp``.
     verilog
-        With a top module called `gen.plan.MODULE`.
+        With a top module called `gen.plan.plan.MODULE`.
     flags
         More flags for Verilator.
 

@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
     if (argc < 2) return 2;
     const double bit = std::strtod(argv[1], nullptr);
     VerilatedContext context;
-    Vtop top(&context, "tritium");
+    Vtop top(&context, "tritweave");
     Sender sender(bit);
     Receiver receiver(bit);
     Flash flash;

@@ -4,7 +4,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from rtl.uart import UartConfig
+from rtl.link.uart import UartConfig
 from sim.drivers import build_driver
 from sim.toolchain import environment
 
@@ -19,7 +19,7 @@ class SimulatedLine:
     ----------
     verilog
         A design with the ports ``clk``, ``rx`` and ``tx``, and ``rst`` and SPI flash's if it likes; its module is
-        called `gen.plan.MODULE`.
+        called `gen.plan.plan.MODULE`.
     uart
         Its clock and rate.
     skew

@@ -1,4 +1,4 @@
-"""The command `tritium compare`: every published scheme on one network and one engine."""
+"""The command `tritweave compare`: every published scheme on one network and one engine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,15 +7,15 @@ import typer
 from rich.table import Table
 
 from gen.command import JsonOption, console, progress_bar, write_json
-from gen.import_command import LayersOption
-from gen.importing import open_source
-from gen.plan import Fold
-from gen.presets import mnist_images
-from gen.quantising import check_images, chosen_layers, float_matrix
+from gen.imports.command import LayersOption
+from gen.imports.importing import open_source
+from gen.plan.plan import Fold
+from gen.plan.presets import mnist_images
+from gen.schemes.quantising import check_images, chosen_layers, float_matrix
 from gen.tools import find_tools
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import PACKINGS
-from golden.schemes import SCHEMES, scheme_named
+from golden.schemes.quantisers import SCHEMES, scheme_named
 from sim.scheme_plot import plot_schemes
 from sim.schemes import SchemeRow, measure_scheme
 
@@ -42,7 +42,7 @@ def compare_schemes(
 ) -> None:
     """Quantise a float network by every published scheme, and run each on the same engine (a minute a scheme).
 
-    `tritium train mnist --float` makes such a network. The exit status is 0 only if every logit that was simulated is
+    `tritweave train mnist --float` makes such a network. The exit status is 0 only if every logit that was simulated is
     the golden model's, and every cycle as predicted.
     """
     chosen = schemes or list(SCHEMES)
@@ -53,7 +53,7 @@ def compare_schemes(
     check_images(opened, names, images)
     run = min(_SIMULATED, images) if simulated is None else simulated
     if run > images:
-        raise TritiumError(f"--simulate is {run}; at most the {images} of --images can be simulated")
+        raise TritweaveError(f"--simulate is {run}; at most the {images} of --images can be simulated")
     weights = [float_matrix(opened, name).array() for name in names]
     batch, labels = mnist_images(images)
     find_tools("ecp5")  # the last step's, which should not be missed after the others
@@ -71,7 +71,7 @@ def compare_schemes(
     if plot:
         plot_schemes(rows, plot)
     if wrong := [row.scheme for row in rows if not row.simulated.exact]:
-        raise TritiumError(f"the simulation is not what the model and the plan say with {', '.join(wrong)}")
+        raise TritweaveError(f"the simulation is not what the model and the plan say with {', '.join(wrong)}")
 
 
 def _table(title: str, rows: list[SchemeRow]) -> Table:

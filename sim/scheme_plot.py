@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gen.pictures import picture
-from golden.files import write_bytes
+from golden.files.disk import write_bytes
 from sim.schemes import SchemeRow
 
 if TYPE_CHECKING:

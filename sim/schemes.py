@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.plan import MODULE, Fold, plan_network
+from gen.plan.plan import MODULE, Fold, plan_network
 from gen.tools import find_tools, part_named
 from golden.formats import PACKINGS
-from golden.scheme_network import AnyNetwork, integer_network
-from golden.schemes import quantise
-from rtl.config import EngineConfig
+from golden.schemes.network import AnyNetwork, integer_network
+from golden.schemes.quantisers import quantise
+from rtl.engine.config import EngineConfig
 from sim.compare import Comparison, compare
 
 Progress = Callable[[int], None]
@@ -68,7 +68,7 @@ def measure_scheme(
     Parameters
     ----------
     scheme
-        One of `golden.schemes.SCHEMES`.
+        One of `golden.schemes.quantisers.SCHEMES`.
     weights
         Its layers in their order, with ReLU between them.
     batch, labels

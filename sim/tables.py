@@ -2,8 +2,9 @@
 
 from rich.table import Table
 
-from gen.plan import Plan
-from gen.tables import add_area, figures_table
+from gen.plan.plan import Plan
+from gen.plan.tables import add_area
+from gen.tables import figures_table
 from sim.compare import Comparison
 
 

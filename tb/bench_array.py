@@ -1,6 +1,6 @@
-"""Bench of the implementations of `rtl.array.MacArray`: random tiles against the exact dot products.
+"""Bench of the implementations of `rtl.array.interface.MacArray`: random tiles against the exact dot products.
 
-Settings: ``array``, a name in `rtl.config.ARRAYS`, and ``config``, the fields of its `ArrayConfig`.
+Settings: ``array``, a name in `rtl.engine.config.ARRAYS`, and ``config``, the fields of its `ArrayConfig`.
 """
 
 from typing import Any, NamedTuple
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from golden.formats import PACKINGS
 from golden.trits import unpack
-from rtl.array import ArrayConfig, MacArray
-from rtl.config import ARRAYS
+from rtl.array.interface import ArrayConfig, MacArray
+from rtl.engine.config import ARRAYS
 from sim.testbench import settings
 from tb.bits import from_words, to_words
 from tb.scoreboard import Scoreboard

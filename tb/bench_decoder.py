@@ -1,4 +1,4 @@
-"""Bench of `rtl.decoder.TritDecoder`: every code in every group, against `golden.trits.decode_group`.
+"""Bench of `rtl.array.trit_decoder.TritDecoder`: every code in every group, against `golden.trits.decode_group`.
 
 Settings: ``packing`` and ``trits``, as the decoder has them.
 """

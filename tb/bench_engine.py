@@ -1,4 +1,5 @@
-"""Bench of `rtl.engine.Engine`: random networks through the load port, against `golden.network` and `gen.cycles`.
+"""Bench of `rtl.engine.engine.Engine`: random networks through the load port, against `golden.network` and
+`gen.plan.cycles`.
 
 Settings: ``config``, the fields of its `EngineConfig`, writable, with memories for any network within its limits;
 ``networks``, how many are tried.
@@ -12,10 +13,10 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from numpy.typing import NDArray
 
-from gen.plan import Plan
+from gen.plan.plan import Plan
 from golden.network import Layer, Network
-from golden.scheme_network import AnyNetwork
-from rtl.config import EngineConfig
+from golden.schemes.network import AnyNetwork
+from rtl.engine.config import EngineConfig
 from sim.testbench import settings
 from tb.bits import from_words, to_words
 from tb.scoreboard import Scoreboard, Vectors

@@ -1,4 +1,4 @@
-"""Bench of `rtl.loadable_memory.LoadableMemory` and its kin: words loaded and read in any order, one a cycle.
+"""Bench of `rtl.memory.loadable.LoadableMemory` and its kin: words loaded and read in any order, one a cycle.
 
 Settings: ``transfers`` and ``depth``, as the memory has them, and ``latency``.
 """

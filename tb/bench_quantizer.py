@@ -1,4 +1,4 @@
-"""Bench of `rtl.quantizer.Quantizer` against `golden.quantise.quantise_activations`.
+"""Bench of `rtl.quantiser.quantiser.Quantizer` against `golden.quantise.quantise_activations`.
 
 Settings: ``config``, the fields of its `QuantizerConfig`.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.quantise import quantise_activations
-from rtl.quantizer_config import QuantizerConfig
+from rtl.quantiser.config import QuantizerConfig
 from sim.testbench import settings
 from tb.bits import from_words, to_words
 from tb.scoreboard import Scoreboard, Vectors

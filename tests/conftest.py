@@ -2,5 +2,5 @@
 
 from hypothesis import settings
 
-settings.register_profile("tritium", derandomize=True, deadline=None, print_blob=False)
-settings.load_profile("tritium")
+settings.register_profile("tritweave", derandomize=True, deadline=None, print_blob=False)
+settings.load_profile("tritweave")

@@ -7,12 +7,12 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
 from boards.catalogue import board_named
-from golden.checkpoint import write_checkpoint
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
+from golden.files.checkpoint import write_checkpoint
+from golden.files.image import MemoryImage
 from golden.formats import OFFSET_BINARY
-from golden.image import MemoryImage
 from golden.network import Layer, Network
-from tritium import app, main
+from tritweave import app, main
 
 BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
 COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", "compare", *BENCHES)
@@ -61,15 +61,15 @@ def test_plan_chooses_a_faster_fold_for_a_larger_device(checkpoint: str, tmp_pat
 def test_generate_leaves_verilog_image_and_waivers(checkpoint: str, tmp_path: Path) -> None:
     result = invoke("generate", checkpoint, "--fold", "2x4x2", "-o", str(tmp_path / "out"))
     assert result.exit_code == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tritium.v", "tritium.image", "tritium.vlt"}
-    image = MemoryImage.from_bytes((tmp_path / "out" / "tritium.image").read_bytes())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tritweave.v", "tritweave.image", "tritweave.vlt"}
+    image = MemoryImage.from_bytes((tmp_path / "out" / "tritweave.image").read_bytes())
     assert (image.geometry.rows, image.geometry.columns, image.geometry.lanes) == (2, 4, 2)
 
 
 def test_the_array_is_chosen_by_its_name(checkpoint: str, tmp_path: Path) -> None:
     assert invoke("generate", checkpoint, "--fold", "2x4x2", "--array", "ecp5", "-o", str(tmp_path)).exit_code == 0
-    assert "CCU2C" in (tmp_path / "tritium.v").read_text()
-    assert MemoryImage.from_bytes((tmp_path / "tritium.image").read_bytes()).geometry.correction is OFFSET_BINARY
+    assert "CCU2C" in (tmp_path / "tritweave.v").read_text()
+    assert MemoryImage.from_bytes((tmp_path / "tritweave.image").read_bytes()).geometry.correction is OFFSET_BINARY
     result = invoke("plan", checkpoint, "--fold", "2x4x2", "--array", "ecp5", "--json", str(tmp_path / "plan.json"))
     assert result.exit_code == 0
     assert json.loads((tmp_path / "plan.json").read_text())["array"] == "ecp5"
@@ -181,8 +181,8 @@ def test_what_cannot_be_used_is_named_and_nothing_is_written(
 ) -> None:
     replaced = [{"MODEL": checkpoint, "OUT": str(tmp_path / "out")}.get(word, word) for word in arguments]
     result = invoke(*replaced, "--json", str(tmp_path / "figures.json"))
-    assert isinstance(result.exception, TritiumError)
-    with pytest.raises(TritiumError, match=message):
+    assert isinstance(result.exception, TritweaveError)
+    with pytest.raises(TritweaveError, match=message):
         raise result.exception
     assert list(tmp_path.iterdir()) == []
 
@@ -190,7 +190,7 @@ def test_what_cannot_be_used_is_named_and_nothing_is_written(
 def test_an_error_is_one_line_and_status_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["tritium", "plan", "nothing"])
+    monkeypatch.setattr("sys.argv", ["tritweave", "plan", "nothing"])
     with pytest.raises(SystemExit, match="1"):
         main()
     captured = capsys.readouterr()

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from link_plans import link_plan, link_vectors
 from typer.testing import CliRunner
 
 from boards.catalogue import board_named
 from boards.infer import infer
 from boards.planning import plan_for
 from boards.simulated_board import SimulatedBoard
-from gen.plan import Fold
-from gen.presets import TEST_VECTORS
-from golden.checkpoint import write_checkpoint
-from golden.errors import TritiumError
-from golden.idx import read_idx
-from golden.link import image_number
+from gen.plan.plan import Fold
+from gen.plan.presets import TEST_VECTORS
+from golden.errors import TritweaveError
+from golden.files.checkpoint import write_checkpoint
+from golden.files.idx import read_idx
+from golden.link.frames import image_number
 from golden.network import Layer, Network
-from tritium import app
+from support.link_plans import link_plan, link_vectors
+from tritweave import app
 
 FOLD = Fold(4, 4, 2)
 
@@ -78,5 +78,5 @@ def test_other_logits_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(SimulatedBoard, "run", lambda *_: np.zeros((1, 10), np.int32))
     arguments = ["infer", "ulx3s-12f", str(tmp_path / "digits.safetensors"), "--fold", "8x4x4", "--port", "sim"]
     result = CliRunner().invoke(app, [*arguments, "--images", "2"])
-    assert isinstance(result.exception, TritiumError)
+    assert isinstance(result.exception, TritweaveError)
     assert "2 of 2 images have other logits than the model" in str(result.exception)

@@ -4,20 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from link_plans import link_plan
 from typer.testing import CliRunner
 
 from boards import build
 from boards.build import STEPS, BoardBuild, build_board
 from boards.catalogue import board_named
 from boards.planning import IMAGE_OFFSET, board_verilog, plan_for
-from gen.plan import Fold, Plan
-from golden.checkpoint import write_checkpoint
-from golden.errors import TritiumError
-from golden.image import MemoryImage
-from golden.link import Frame
+from gen.plan.plan import Fold, Plan
+from golden.errors import TritweaveError
+from golden.files.checkpoint import write_checkpoint
+from golden.files.image import MemoryImage
+from golden.link.frames import Frame
 from golden.network import Network
-from tritium import app
+from support.link_plans import link_plan
+from tritweave import app
 
 NETWORK = link_plan().network
 FOLD = Fold(4, 4, 2)
@@ -44,11 +44,11 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
     pll, _ = made["utilisation"]["ICESTORM_PLL" if board.device.family == "ice40" else "EHXPLLL"]
     assert pll == 1
     assert made["utilisation"].get("ICESTORM_SPRAM", [0])[0] == (2 if board.spram else 0)
-    (bitstream,) = (tmp_path / "out").glob("tritium.bi[nt]")
+    (bitstream,) = (tmp_path / "out").glob("tritweave.bi[nt]")
     assert PREAMBLES[name] in bitstream.read_bytes()[:200]
-    image = (tmp_path / "out" / "tritium.image").read_bytes()
+    image = (tmp_path / "out" / "tritweave.image").read_bytes()
     assert MemoryImage.from_bytes(image).to_bytes() == small_plan(name).image.to_bytes()
-    flash = tmp_path / "out" / "tritium.flash"
+    flash = tmp_path / "out" / "tritweave.flash"
     assert flash.exists() == board.spram
     if board.spram:
         assert flash.read_bytes() == bitstream.read_bytes().ljust(IMAGE_OFFSET, b"\xff") + image
@@ -74,7 +74,7 @@ def test_a_clock_that_is_missed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
     placed = {"utilization": {}, "fmax": {"clk": {"achieved": 17.9}, "other": {"achieved": 99.0}}}
     monkeypatch.setattr(build, "_place", lambda *_: (Path(), placed))
     with pytest.raises(
-        TritiumError, match=r"icebreaker misses its clock: 17.9 MHz of 24 MHz with --seed 7; try --seed 8"
+        TritweaveError, match=r"icebreaker misses its clock: 17.9 MHz of 24 MHz with --seed 7; try --seed 8"
     ):
         build_board(board_named("icebreaker"), small_plan("icebreaker"), seed=7)
 
@@ -82,7 +82,7 @@ def test_a_clock_that_is_missed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_plan_that_does_not_fit_is_refused_before_anything_is_built() -> None:
     board = board_named("ice40-hx8k")
     plan = plan_for(board, NETWORK, Fold(64, 64, 2))
-    with pytest.raises(TritiumError, match=r"does not fit ice40-hx8k at 64x64x2, 5t8b: it needs .* LUT4 of 7,680"):
+    with pytest.raises(TritweaveError, match=r"does not fit ice40-hx8k at 64x64x2, 5t8b: it needs .* LUT4 of 7,680"):
         build_board(board, plan)
 
 

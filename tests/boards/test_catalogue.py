@@ -6,10 +6,10 @@ from typer.testing import CliRunner
 
 from boards.catalogue import BOARDS, board_named
 from boards.planning import misfits, plan_for
-from gen.plan import Fold
-from gen.presets import load_network
-from golden.errors import TritiumError
-from tritium import app
+from gen.plan.plan import Fold
+from gen.plan.presets import load_network
+from golden.errors import TritweaveError
+from tritweave import app
 
 PINS = {
     "icebreaker": ("35", "6", "9"),
@@ -69,7 +69,7 @@ def test_models_fit_where_the_memories_allow() -> None:
 
 
 def test_an_unknown_board_is_named() -> None:
-    with pytest.raises(TritiumError, match="board 'icebraker' is not known; the boards are icebreaker, "):
+    with pytest.raises(TritweaveError, match="board 'icebraker' is not known; the boards are icebreaker, "):
         board_named("icebraker")
 
 

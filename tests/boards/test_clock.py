@@ -2,7 +2,7 @@ import pytest
 
 from boards.catalogue import BOARDS
 from boards.clock import Ecp5Pll, Ice40Pll, choose_pll
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_the_filter_follows_the_phase_detector(phase_mhz: float, expected: int) 
     ],
 )
 def test_a_clock_that_cannot_be_made_is_named(family: str, input_hz: int, output_hz: int, message: str) -> None:
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         choose_pll(family, input_hz, output_hz)

@@ -5,16 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from link_plans import link_plan, link_vectors
 
 from boards import decode
 from boards.catalogue import board_named
 from boards.decode import DECODER, decoded_verilog
 from boards.infer import infer
 from boards.planning import plan_for
-from gen.plan import Fold, Plan
+from gen.plan.plan import Fold, Plan
 from gen.tools import find_tools
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
+from support.link_plans import link_plan, link_vectors
 
 BOARD = board_named("ice40-hx8k")
 
@@ -32,7 +32,7 @@ def test_a_decoded_bitstream_answers_as_the_model() -> None:
 
 
 def test_the_decoder_is_given_the_bitstream_and_its_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bitstream = tmp_path / "placed-1" / "tritium.bin"
+    bitstream = tmp_path / "placed-1" / "tritweave.bin"
     bitstream.parent.mkdir()
     bitstream.write_bytes(b"bits")
     program = "#!/bin/sh\n"
@@ -40,7 +40,7 @@ def test_the_decoder_is_given_the_bitstream_and_its_pins(tmp_path: Path, monkeyp
         ("icepack", 'test "$1" = -u && cp $2 $3'),
         (
             DECODER,
-            'echo "// $@"; echo "// $(cat pins.pcf unpacked.asc)"; echo "module tritium (input clk, output tx);"',
+            'echo "// $@"; echo "// $(cat pins.pcf unpacked.asc)"; echo "module tritweave (input clk, output tx);"',
         ),
     ):
         (tmp_path / name).write_text(program + text)
@@ -52,12 +52,12 @@ def test_the_decoder_is_given_the_bitstream_and_its_pins(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     decoded = decoded_verilog(BOARD, small_plan()).partition("// -s")[2].splitlines()
     assert decoded == [
-        " -d ct256 -n tritium -p pins.pcf unpacked.asc",
+        " -d ct256 -n tritweave -p pins.pcf unpacked.asc",
         "// set_io clk J3",
         "set_io rx B10",
         "set_io tx B12",
         "bits",
-        "module tritium (clk, tx);",
+        "module tritweave (clk, tx);",
         "input clk;",
         "output tx;",
         "",
@@ -67,13 +67,13 @@ def test_the_decoder_is_given_the_bitstream_and_its_pins(tmp_path: Path, monkeyp
 def test_no_decoder_is_an_error_that_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(
-        TritiumError, match="icebox_vlog is not on PATH; it comes with IceStorm, on Debian: apt-get inst"
+        TritweaveError, match="icebox_vlog is not on PATH; it comes with IceStorm, on Debian: apt-get inst"
     ):
         decoded_verilog(BOARD, small_plan())
 
 
 def test_other_bitstreams_are_not_decoded() -> None:
     with pytest.raises(
-        TritiumError, match="bitstreams of ulx3s-12f cannot be decoded: icebox_vlog is used for ice40-h"
+        TritweaveError, match="bitstreams of ulx3s-12f cannot be decoded: icebox_vlog is used for ice40-h"
     ):
         decoded_verilog(board_named("ulx3s-12f"), small_plan())

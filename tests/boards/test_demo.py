@@ -12,13 +12,13 @@ from boards.build import flash_content
 from boards.catalogue import BOARDS, board_named
 from boards.demo import demo_verilog, shown_images
 from boards.planning import plan_for
-from gen.plan import Fold, Plan
-from gen.presets import load_network
+from gen.plan.plan import Fold, Plan
+from gen.plan.presets import load_network
 from gen.tools import Tools
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.network import Layer, Network
 from sim.display import watch_display
-from tritium import app
+from tritweave import app
 
 BOARD = board_named("icebreaker")
 TICK = 9600
@@ -71,12 +71,14 @@ def test_every_board_has_the_pins_of_its_display() -> None:
 def test_a_network_that_takes_no_images_is_refused() -> None:
     layers = tuple(Layer(np.ones(shape, np.int8), 1.0, False) for shape in ((3, 20),))
     plan = plan_for(BOARD, Network("other", layers), Fold(4, 4, 2))
-    with pytest.raises(TritiumError, match="other takes 20 values of uint8; the demonstration has images of 784 uint8"):
+    with pytest.raises(
+        TritweaveError, match="other takes 20 values of uint8; the demonstration has images of 784 uint8"
+    ):
         demo_verilog(BOARD, plan)
 
 
 def test_the_command_builds_it_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
-    bitstream, seen = tmp_path / "tritium.bin", []
+    bitstream, seen = tmp_path / "tritweave.bin", []
     bitstream.write_bytes(b"bits")
     placed = {"utilization": {}, "fmax": {"clk": {"achieved": 99.0}}}
     monkeypatch.setattr(Tools, "synthesise", lambda _, part, name, verilog: seen.append(verilog))
@@ -88,4 +90,4 @@ def test_the_command_builds_it_on_request(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen == ["demo of icebreaker"]
     assert "over the host link" not in result.output
     assert json.loads((tmp_path / "out" / "report.json").read_text())["demo"]
-    assert (tmp_path / "out" / "tritium.flash").read_bytes() == flash_content(b"bits", plan.image)
+    assert (tmp_path / "out" / "tritweave.flash").read_bytes() == flash_content(b"bits", plan.image)

@@ -2,15 +2,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from link_model import DeviceModel
-from link_plans import link_plan, link_vectors
 
 from boards.device import Device
-from gen.hosted import identify
-from gen.plan import Plan
-from golden.errors import TritiumError
-from golden.link import Frame, image_number
-from golden.link_format import DONE, REFUSED, Command, Refusal
+from gen.output.hosted import identify
+from gen.plan.plan import Plan
+from golden.errors import TritweaveError
+from golden.link.format import DONE, REFUSED, Command, Refusal
+from golden.link.frames import Frame, image_number
+from support.link_model import DeviceModel
+from support.link_plans import link_plan, link_vectors
 
 PLAN = link_plan()
 IMAGE, NUMBER = PLAN.image, image_number(PLAN.image)
@@ -128,7 +128,7 @@ def test_a_fault_costs_no_more_than_a_repetition(fault: Fault, requests: int) ->
 def test_what_does_not_end_is_one_error(fault: Fault) -> None:
     line = ModelLine(PLAN, *[fault] * 99)
     with pytest.raises(
-        TritiumError, match=r"the device does not answer; identify was tried 5 times, the last time: .+"
+        TritweaveError, match=r"the device does not answer; identify was tried 5 times, the last time: .+"
     ):
         device_on(line).open()
     assert len(line.requests) == 5
@@ -145,7 +145,7 @@ def test_sequences_begin_again_and_leave_0_out() -> None:
 
 def test_a_line_full_of_delimiters_is_not_listened_to_for_ever() -> None:
     line = ModelLine(PLAN, *[lambda content, replies: [b"\0"] * 10_000] * 9)
-    with pytest.raises(TritiumError, match="16 frames came and none was the reply"):
+    with pytest.raises(TritweaveError, match="16 frames came and none was the reply"):
         device_on(line).open()
 
 
@@ -176,7 +176,7 @@ def test_a_device_that_cannot_keep_an_image_is_an_error() -> None:
         return replies
 
     line = ModelLine(PLAN, *[reset] * 1000)
-    with device_on(line) as device, pytest.raises(TritiumError, match="was reset, or another host used it"):
+    with device_on(line) as device, pytest.raises(TritweaveError, match="was reset, or another host used it"):
         device.load(IMAGE)
 
 
@@ -187,7 +187,7 @@ def test_an_image_that_was_lost_is_loaded_again_and_another_is_not() -> None:
         device.load(IMAGE)
         line.model.loaded = False
         np.testing.assert_array_equal(device.run(IMAGE, VECTORS, 4), LOGITS)
-        with pytest.raises(TritiumError, match="refused run: it does not hold the image; load it"):
+        with pytest.raises(TritweaveError, match="refused run: it does not hold the image; load it"):
             device.run(other.image, VECTORS, 4)
 
 
@@ -202,7 +202,7 @@ def test_an_image_that_was_lost_is_loaded_again_and_another_is_not() -> None:
 )
 def test_refusals_are_said_in_words(reason: int, message: str) -> None:
     line = ModelLine(PLAN, right, lambda content, replies: [Frame(2, REFUSED, bytes([reason])).to_bytes()])
-    with device_on(line) as device, pytest.raises(TritiumError, match=message):
+    with device_on(line) as device, pytest.raises(TritweaveError, match=message):
         device.counters()
     assert len(line.requests) == 2
 
@@ -210,19 +210,19 @@ def test_refusals_are_said_in_words(reason: int, message: str) -> None:
 def test_every_refusal_has_words() -> None:
     for reason in set(Refusal) - {Refusal.DAMAGED, Refusal.SHORT, Refusal.VERSION}:
         line = ModelLine(PLAN, lambda content, replies, reason=reason: [Frame(1, REFUSED, bytes([reason])).to_bytes()])
-        with pytest.raises(TritiumError, match=r"refused identify: (?!reason)"):
+        with pytest.raises(TritweaveError, match=r"refused identify: (?!reason)"):
             device_on(line).open()
 
 
 def test_another_version_of_the_protocol_is_named() -> None:
     other = Frame(1, REFUSED, bytes([Refusal.VERSION]), version=9).to_bytes()
     line = ModelLine(PLAN, lambda content, replies: [other])
-    with pytest.raises(TritiumError, match="speaks version 9 of the protocol; this is 1"):
+    with pytest.raises(TritweaveError, match="speaks version 9 of the protocol; this is 1"):
         device_on(line).open()
 
 
 def test_too_few_results_are_an_error() -> None:
     with device_on(ModelLine()) as device:
         device.load(IMAGE)
-        with pytest.raises(TritiumError, match="gave 4 results; the network has 5"):
+        with pytest.raises(TritweaveError, match="gave 4 results; the network has 5"):
             device.run(IMAGE, VECTORS, 5)

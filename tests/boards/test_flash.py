@@ -5,8 +5,8 @@ from typer.testing import CliRunner, Result
 
 from boards.catalogue import BOARDS
 from boards.flash import flash_command
-from golden.errors import TritiumError
-from tritium import app
+from golden.errors import TritweaveError
+from tritweave import app
 
 
 @pytest.fixture
@@ -41,15 +41,15 @@ def invoke(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "program", "file", "expected"),
     [
-        (("icebreaker",), "openFPGALoader", "tritium.flash", ["-b", "ice40_generic", "-f"]),
-        (("upduino-v3",), "iceprog", "tritium.flash", []),
-        (("ice40-hx8k", "--ram"), "iceprog", "tritium.bin", ["-S"]),
-        (("ulx3s-45f", "--ram"), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-m"]),
-        (("ulx3s-45f",), "openFPGALoader", "tritium.bit", ["-b", "ulx3s", "-f"]),
-        (("orangecrab-25f",), "openFPGALoader", "tritium.bit", ["-b", "orangeCrab"]),
-        (("orangecrab-25f",), "dfu-util", "tritium.bit", ["-d", "1209:5af0", "-a", "0", "-D"]),
-        (("icebreaker",), "iceprog", "tritium.flash", []),
-        (("icesugar-pro",), "icesprog", "tritium.bit", []),
+        (("icebreaker",), "openFPGALoader", "tritweave.flash", ["-b", "ice40_generic", "-f"]),
+        (("upduino-v3",), "iceprog", "tritweave.flash", []),
+        (("ice40-hx8k", "--ram"), "iceprog", "tritweave.bin", ["-S"]),
+        (("ulx3s-45f", "--ram"), "openFPGALoader", "tritweave.bit", ["-b", "ulx3s", "-m"]),
+        (("ulx3s-45f",), "openFPGALoader", "tritweave.bit", ["-b", "ulx3s", "-f"]),
+        (("orangecrab-25f",), "openFPGALoader", "tritweave.bit", ["-b", "orangeCrab"]),
+        (("orangecrab-25f",), "dfu-util", "tritweave.bit", ["-d", "1209:5af0", "-a", "0", "-D"]),
+        (("icebreaker",), "iceprog", "tritweave.flash", []),
+        (("icesugar-pro",), "icesprog", "tritweave.bit", []),
     ],
 )
 def test_the_last_build_goes_to_the_boards_program(
@@ -73,13 +73,13 @@ def test_another_file_can_be_given(programs: Path) -> None:
 def test_what_stands_in_the_way_is_named(programs: Path) -> None:
     def refused(*arguments: str) -> str:
         error = invoke(*arguments).exception
-        assert isinstance(error, TritiumError)
+        assert isinstance(error, TritweaveError)
         return str(error)
 
-    assert "build one with: tritium build ulx3s-12f MODEL" in refused("ulx3s-12f")
-    build("ulx3s-12f", "tritium.bit")
+    assert "build one with: tritweave build ulx3s-12f MODEL" in refused("ulx3s-12f")
+    build("ulx3s-12f", "tritweave.bit")
     assert "needs openFPGALoader, not found on PATH; install" in refused("ulx3s-12f")
-    build("orangecrab-85f", "tritium.bit")
+    build("orangecrab-85f", "tritweave.bit")
     assert "needs dfu-util or openFPGALoader, not found on PATH; " in refused("orangecrab-85f")
     install(programs, "openFPGALoader", status=3)
     assert "openFPGALoader failed with status 3; see that ulx3s-12f is connected" in refused("ulx3s-12f")

@@ -1,14 +1,14 @@
 """A board whose weights come out of its SPI flash at power-up, at its pins."""
 
 import pytest
-from link_plans import link_plan, link_vectors
 
 from boards.build import flash_content
 from boards.catalogue import board_named
 from boards.planning import IMAGE_OFFSET, plan_for
 from boards.simulated_board import SimulatedBoard
-from gen.plan import Fold, Plan
-from golden.link import image_number
+from gen.plan.plan import Fold, Plan
+from golden.link.frames import image_number
+from support.link_plans import link_plan, link_vectors
 
 BOARD = board_named("icebreaker")
 BITSTREAM = bytes.fromhex("7eaa997e") * 20000

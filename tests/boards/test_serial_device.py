@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("serial")
 
 from boards.serial_device import SerialDevice, SerialLine
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_came_before_is_dropped(ends: tuple[int, str]) -> None:
 def test_a_busy_port_is_named(ends: tuple[int, str]) -> None:
     first, second = (SerialLine(ends[1], 115_200) for _ in range(2))
     first.open()
-    with pytest.raises(TritiumError, match=f"port {ends[1]} is busy; close the program that has it"):
+    with pytest.raises(TritweaveError, match=f"port {ends[1]} is busy; close the program that has it"):
         second.open()
     first.close()
     second.open()
@@ -49,14 +49,14 @@ def test_a_busy_port_is_named(ends: tuple[int, str]) -> None:
 
 
 def test_a_missing_port_is_named() -> None:
-    with pytest.raises(TritiumError, match="port /dev/tty-none does not exist; ports found: "):
+    with pytest.raises(TritweaveError, match="port /dev/tty-none does not exist; ports found: "):
         SerialLine("/dev/tty-none", 115_200).open()
 
 
 def test_a_file_is_no_port(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"")
-    with pytest.raises(TritiumError, match="does not open: "):
+    with pytest.raises(TritweaveError, match="does not open: "):
         SerialLine(str(file), 115_200).open()
 
 
@@ -75,11 +75,11 @@ def test_a_port_that_goes_is_one_error(ends: tuple[int, str]) -> None:
 
 
 def test_a_silent_device_is_one_error(ends: tuple[int, str]) -> None:
-    with pytest.raises(TritiumError, match=f"the device on {ends[1]} does not answer; identify was tried 2 times"):
+    with pytest.raises(TritweaveError, match=f"the device on {ends[1]} does not answer; identify was tried 2 times"):
         SerialDevice(ends[1], 1_000_000, timeout=0.05, attempts=2).open()
 
 
 def test_without_pyserial_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "serial", None)
-    with pytest.raises(TritiumError, match=r"pip install 'tritium\[host\]'"):
+    with pytest.raises(TritweaveError, match=r"pip install 'tritweave\[host\]'"):
         SerialLine("/dev/tty", 115_200).open()

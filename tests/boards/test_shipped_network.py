@@ -5,8 +5,8 @@ import numpy as np
 from boards.catalogue import board_named
 from boards.planning import plan_for
 from boards.simulated_board import SimulatedBoard
-from gen.presets import TEST_VECTORS, load_network
-from golden.idx import read_idx
+from gen.plan.presets import TEST_VECTORS, load_network
+from golden.files.idx import read_idx
 
 IMAGES = 3
 

@@ -5,17 +5,17 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from link_plans import link_plan, link_vectors
 
 from boards.device import Device
 from boards.serial_device import SerialDevice
 from boards.simulated_device import SimulatedDevice
-from gen.hosted import hosted_verilog, identify
-from gen.plan import Fold, Plan
-from golden.errors import TritiumError
-from golden.link import image_number
-from rtl.uart import UartConfig
+from gen.output.hosted import hosted_verilog, identify
+from gen.plan.plan import Fold, Plan
+from golden.errors import TritweaveError
+from golden.link.frames import image_number
+from rtl.link.uart import UartConfig
 from sim.line import SimulatedLine
+from support.link_plans import link_plan, link_vectors
 
 UART = UartConfig(8_000_000, 1_000_000)
 PLAN = link_plan()
@@ -84,7 +84,7 @@ def test_another_network_replaces_it_and_the_first_is_then_refused(device: Devic
     device.load(other.image)
     vectors = link_vectors(other, 3)
     np.testing.assert_array_equal(device.run(other.image, vectors, 4), other.network.forward(vectors).logits)
-    with pytest.raises(TritiumError, match="refused run: it does not hold the image; load it"):
+    with pytest.raises(TritweaveError, match="refused run: it does not hold the image; load it"):
         device.run(PLAN.image, vectors, 4)
 
 
@@ -94,15 +94,15 @@ def test_an_image_for_another_engine_is_refused_before_anything_is_sent(device: 
         (link_plan(fold=Fold(8, 4, 2)), "for an engine with rows 8; the device has 4"),
         (link_plan(sizes=(20, 40, 4)), "needs 22 correction words; the device has 6"),
     ):
-        with pytest.raises(TritiumError, match=message):
+        with pytest.raises(TritweaveError, match=message):
             device.load(other.image)
     assert device.counters().frames == frames + 1 + 2
 
 
 def test_vectors_that_do_not_fit_are_named(device: Device) -> None:
-    with pytest.raises(TritiumError, match="have 22 values; the image takes up to 20"):
+    with pytest.raises(TritweaveError, match="have 22 values; the image takes up to 20"):
         device.run(PLAN.image, np.zeros((1, 22), np.uint8), 4)
-    with pytest.raises(TritiumError, match=r"dtype int8, shape \(1, 20\); .* takes uint8"):
+    with pytest.raises(TritweaveError, match=r"dtype int8, shape \(1, 20\); .* takes uint8"):
         device.run(PLAN.image, np.zeros((1, 20), np.int8), 4)
 
 
@@ -110,7 +110,7 @@ def test_another_device_than_the_expected_one_is_named() -> None:
     other = link_plan(fold=Fold(8, 4, 2))
     device = SimulatedDevice(PLAN, UART, expected=identify(other.config, UART.clock_hz))
     with pytest.raises(
-        TritiumError, match=r"is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"
+        TritweaveError, match=r"is another engine, config .* it has rows 4 instead of 8, .*weight_words 12"
     ):
         device.open()
 
@@ -121,7 +121,7 @@ def test_a_built_in_network_needs_no_load() -> None:
     with SimulatedDevice(plan, UartConfig(9_000_000, 2_000_000), initialised=True) as device:
         device.load(plan.image)
         np.testing.assert_array_equal(device.run(plan.image, vectors, 3), plan.network.forward(vectors).logits)
-        with pytest.raises(TritiumError, match="cannot be loaded"):
+        with pytest.raises(TritweaveError, match="cannot be loaded"):
             device.load(link_plan(4, (9, 5, 3), Fold(3, 6, 3), "int8", packing="5t8b").image)
 
 

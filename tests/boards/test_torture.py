@@ -2,14 +2,14 @@ from random import Random
 
 import numpy as np
 import pytest
-from link_plans import link_plan, link_vectors
-from torture import REPLY_FAULTS, REQUEST_FAULTS, TorturedLine
 
 from boards.device import Device
-from gen.hosted import hosted_verilog, identify
-from golden.link import image_number
-from rtl.uart import UartConfig
+from gen.output.hosted import hosted_verilog, identify
+from golden.link.frames import image_number
+from rtl.link.uart import UartConfig
 from sim.line import SimulatedLine
+from support.link_plans import link_plan, link_vectors
+from support.torture import REPLY_FAULTS, REQUEST_FAULTS, TorturedLine
 
 PLANS = [link_plan(seed) for seed in (1, 2)]
 

@@ -11,18 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import gen
-from gen.area import estimate_area
-from gen.plan import MODULE, Fold, Plan, plan_network
-from gen.presets import PRESETS, load_network
+from gen.output.files import WAIVERS
+from gen.plan.area import estimate_area
+from gen.plan.plan import MODULE, Fold, Plan, plan_network
+from gen.plan.presets import PRESETS, load_network
 from gen.tools import find_tools, part_named
 from golden.network import Layer, Network
-from golden.scheme_network import integer_network
-from golden.schemes import quantise
+from golden.schemes.network import integer_network
+from golden.schemes.quantisers import quantise
 from sim.cells import cell_models
 from sim.toolchain import environment, verilator_root
 
-WAIVERS = Path(gen.__path__[0]) / "lint.vlt"
 LATCHES_AND_MULTIPLIERS = (
     "$dlatch", "$adlatch", "$_DLATCH_P_", "$_DLATCH_N_", "$mul", "$macc", "MULT18X18D", "SB_MAC16"
 )  # fmt: skip

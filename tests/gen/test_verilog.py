@@ -11,12 +11,12 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.plan import MODULE, Fold, Plan, plan_network
+from gen.plan.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import Port, Ports, generate
 from golden.formats import LOAD_WIDTH, MEMORIES, PACKINGS
 from golden.network import Layer, Network
-from rtl.activation_buffer import ActivationBuffer, BufferConfig
-from rtl.drain import Drain, DrainConfig
+from rtl.engine.drain import Drain, DrainConfig
+from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
 
 REPOSITORY = Path(__file__).parents[2]
 DECLARATION = re.compile(r"^  (input|output) (?:\[(\d+):0\] )?\\?(\w+) ?;$", re.MULTILINE)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.bitlinear import Disagreement, disagreement, forward_float, forward_integer, output_unit
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.quantise import quantise_activations, quantise_activations_float
 
 UNITS = [1.0, 1 / 255, 0.1, 3e4]
@@ -57,7 +57,7 @@ def test_a_zero_vector_gives_zeros_and_the_unit_of_a_maximum_of_one():
 
 
 def test_the_wrong_number_of_inputs_is_refused():
-    with pytest.raises(TritiumError, match="the input has 4 values where the layer takes 3"):
+    with pytest.raises(TritweaveError, match="the input has 4 values where the layer takes 3"):
         forward_integer(np.ones((2, 4), np.int64), np.ones((5, 3), np.int8))
 
 

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH, PACKINGS, PAIRS, PROGRAM_FIELDS, accumulator_width
 from golden.trits import decode_group, packing_named
 
@@ -120,5 +120,5 @@ def test_the_fields_of_the_program_make_whole_transfers():
 
 @pytest.mark.parametrize("name", ["", "2B", "4t7b"])
 def test_an_unknown_packing_is_refused_with_the_known_ones(name):
-    with pytest.raises(TritiumError, match=f"packing '{name}' is not known; the packings are 2b, 3t5b, 5t8b"):
+    with pytest.raises(TritweaveError, match=f"packing '{name}' is not known; the packings are 2b, 3t5b, 5t8b"):
         packing_named(name)

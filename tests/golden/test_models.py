@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.checkpoint import read_checkpoint
-from golden.idx import read_idx
+from golden.files.checkpoint import read_checkpoint
+from golden.files.idx import read_idx
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.network import Layer, Network
 
 FIRST = Layer(np.array([[1, -1, 0], [0, 1, 1], [-1, -1, 1]], np.int8), 0.5, relu=True)
@@ -103,7 +103,7 @@ def test_a_layer_keeps_its_own_weights_as_int8():
     ],
 )
 def test_a_batch_of_the_wrong_kind_is_refused(batch, message):
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         TINY.forward(batch)
 
 
@@ -120,15 +120,15 @@ def test_a_batch_of_the_wrong_kind_is_refused(batch, message):
     ],
 )
 def test_weights_that_no_layer_has_are_refused(weights, message):
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         Layer(weights, 1.0, relu=False)
 
 
 @pytest.mark.parametrize("value", [0.0, -0.5, float("nan"), float("inf")])
 def test_scale_and_unit_are_finite_and_above_zero(value):
-    with pytest.raises(TritiumError, match=f"the weight scale is {value}; it must be finite and above 0"):
+    with pytest.raises(TritweaveError, match=f"the weight scale is {value}; it must be finite and above 0"):
         Layer(np.ones((1, 1), np.int8), value, relu=False)
-    with pytest.raises(TritiumError, match=f"the input unit is {value}; it must be finite and above 0"):
+    with pytest.raises(TritweaveError, match=f"the input unit is {value}; it must be finite and above 0"):
         Network("n", (FIRST,), "uint8", value)
 
 
@@ -145,5 +145,5 @@ def test_scale_and_unit_are_finite_and_above_zero(value):
     ],
 )
 def test_networks_that_cannot_be_are_refused(name, layers, input_type, message):
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         Network(name, layers, input_type)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.quantise import quantise_activations, quantise_activations_float
 
 # The exhaustive test is over every pair of a value and a maximum below this.
@@ -115,7 +115,7 @@ def test_negation_commutes_with_quantisation(values):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
 def test_the_integer_quantiser_takes_integers_only(dtype):
-    with pytest.raises(TritiumError, match="the integer quantiser takes integers"):
+    with pytest.raises(TritweaveError, match="the integer quantiser takes integers"):
         quantise_activations(np.ones(3, dtype))
 
 
@@ -152,11 +152,11 @@ def test_float_definition_equals_its_direct_evaluation_in_the_precision_of_the_v
 def test_the_float_quantiser_names_what_is_not_finite(value):
     values = np.zeros((2, 3), np.float32)
     values[1, 2] = value
-    with pytest.raises(TritiumError, match=rf"activations hold {value} at \[1, 2\]; every value must be finite"):
+    with pytest.raises(TritweaveError, match=rf"activations hold {value} at \[1, 2\]; every value must be finite"):
         quantise_activations_float(values)
 
 
 @pytest.mark.parametrize("values", [np.zeros(3, np.int64), np.zeros((2, 0), np.float32)])
 def test_the_float_quantiser_takes_floats_and_at_least_one(values):
-    with pytest.raises(TritiumError, match=r"activations have dtype .*; floats, at least one, are needed"):
+    with pytest.raises(TritweaveError, match=r"activations have dtype .*; floats, at least one, are needed"):
         quantise_activations_float(values)

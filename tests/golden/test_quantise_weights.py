@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.quantise import EPSILON, quantise_weights
 
 
@@ -83,13 +83,13 @@ def test_a_factor_of_two_goes_into_the_scale_alone(values, power):
 def test_weights_that_are_not_finite_are_named_with_their_place(value):
     weights = np.zeros((2, 3), np.float32)
     weights[1, 0] = value
-    with pytest.raises(TritiumError, match=rf"weights hold {value} at \[1, 0\]; every value must be finite"):
+    with pytest.raises(TritweaveError, match=rf"weights hold {value} at \[1, 0\]; every value must be finite"):
         quantise_weights(weights)
 
 
 @pytest.mark.parametrize("weights", [np.zeros((2, 2), np.int8), np.zeros((0, 4), np.float32)])
 def test_weights_are_floats_and_at_least_one(weights):
-    with pytest.raises(TritiumError, match=r"weights have dtype .*; floats, at least one, are needed"):
+    with pytest.raises(TritweaveError, match=r"weights have dtype .*; floats, at least one, are needed"):
         quantise_weights(weights)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from golden.formats import PACKINGS
 from golden.trits import balanced_ternary, check_trits, decode_group, pack, unpack
 
@@ -103,19 +103,19 @@ def test_trits_of_any_number_type_become_a_copy_as_int8(dtype):
 def test_the_first_value_that_is_no_trit_is_named_with_its_place(value, dtype):
     array = np.ones((3, 4), dtype)
     array[1, 2] = array[2, 0] = value
-    with pytest.raises(TritiumError, match=rf"^bias hold {value} at \[1, 2\]; a trit is -1, 0 or \+1$"):
+    with pytest.raises(TritweaveError, match=rf"^bias hold {value} at \[1, 2\]; a trit is -1, 0 or \+1$"):
         check_trits(array, "bias")
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.complex64, np.str_])
 def test_what_is_no_number_is_refused_as_trits(dtype):
-    with pytest.raises(TritiumError, match=r"weights have dtype .*; trits are integers"):
+    with pytest.raises(TritweaveError, match=r"weights have dtype .*; trits are integers"):
         check_trits(np.ones(3, dtype))
 
 
 @packings
 def test_pack_refuses_what_is_no_trit(packing):
-    with pytest.raises(TritiumError, match=r"trits hold 3 at \[1\]"):
+    with pytest.raises(TritweaveError, match=r"trits hold 3 at \[1\]"):
         pack(np.array([0, 3], np.int8), packing)
 
 
@@ -126,5 +126,5 @@ def test_values_are_sums_of_balanced_ternary_digits(digits):
     planes = balanced_ternary(values, digits)
     assert planes.dtype == np.int8
     np.testing.assert_array_equal(sum(3**place * plane.astype(int) for place, plane in enumerate(planes)), values)
-    with pytest.raises(TritiumError, match=f"values reach {limit + 1}; {digits} ternary digits reach {limit}"):
+    with pytest.raises(TritweaveError, match=f"values reach {limit + 1}; {digits} ternary digits reach {limit}"):
         balanced_ternary(np.array([[-limit - 1]]), digits)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gen.importing import Chain, import_layers, open_source
-from golden.packing_hf import decode_hf, encode_hf
+from gen.imports.importing import Chain, import_layers, open_source
+from golden.files.packing_hf import decode_hf, encode_hf
 
 # What transformers compiles for speed is the same arithmetic without a compiler.
 os.environ["TORCHDYNAMO_DISABLE"] = "1"

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gen.plan import Fold, Plan, plan_network
-from golden.errors import TritiumError
+from gen.plan.plan import Fold, Plan, plan_network
+from golden.errors import TritweaveError
 from golden.network import Layer, Network
 from sim.batch import BatchRun, run_batch
 from sim.toolchain import trace_flags
@@ -64,7 +64,7 @@ def test_other_arrays_give_the_same(plan: Plan, vectors: np.ndarray, array: str,
 def fst_or_skip() -> None:
     try:
         trace_flags(Path("x.fst"))
-    except TritiumError as error:
+    except TritweaveError as error:
         pytest.skip(str(error))
 
 
@@ -79,7 +79,7 @@ def test_a_trace_is_written_where_it_was_asked_for(plan: Plan, vectors: np.ndarr
 
 
 def test_another_kind_of_trace_is_refused(plan: Plan, vectors: np.ndarray) -> None:
-    with pytest.raises(TritiumError, match=r"run\.txt; its name must end in \.fst or \.vcd"):
+    with pytest.raises(TritweaveError, match=r"run\.txt; its name must end in \.fst or \.vcd"):
         run_batch(plan, vectors, waves=Path("run.txt"))
 
 
@@ -92,10 +92,10 @@ def test_another_kind_of_trace_is_refused(plan: Plan, vectors: np.ndarray) -> No
     ],
 )
 def test_vectors_that_do_not_fit_are_named(plan: Plan, shape: tuple[int, int], dtype: type, message: str) -> None:
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         run_batch(plan, np.zeros(shape, dtype))
 
 
 def test_the_number_of_workers_has_limits(plan: Plan, vectors: np.ndarray) -> None:
-    with pytest.raises(TritiumError, match="workers is 0; it must be from 1 to 64"):
+    with pytest.raises(TritweaveError, match="workers is 0; it must be from 1 to 64"):
         run_batch(plan, vectors, workers=0)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.errors import TritiumError
+from golden.errors import TritweaveError
 from sim.builds import build_root, kept_build
 from sim.toolchain import environment, run
 
@@ -41,20 +41,20 @@ def test_any_difference_makes_another_build(sources: dict[str, str], flags: list
 def test_a_failed_build_leaves_nothing() -> None:
     def fail(folder: Path, sources: list[Path]) -> None:
         (folder / "half").write_text("")
-        raise TritiumError("no")
+        raise TritweaveError("no")
 
-    with pytest.raises(TritiumError, match="no"):
+    with pytest.raises(TritweaveError, match="no"):
         kept_build("x", {"a": "1"}, [], fail)
     assert list((build_root() / "sim").iterdir()) == []
 
 
 def test_a_failed_step_shows_the_end_of_its_output(tmp_path: Path) -> None:
-    with pytest.raises(TritiumError, match=r"(?s)sh failed with status 3:.*this is why"):
+    with pytest.raises(TritweaveError, match=r"(?s)sh failed with status 3:.*this is why"):
         run(["sh", "-c", "echo this is why >&2; exit 3"], tmp_path)
 
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TritiumError, match=r"g\+\+, make, perl.*apt-get install"):
+    with pytest.raises(TritweaveError, match=r"g\+\+, make, perl.*apt-get install"):
         environment()

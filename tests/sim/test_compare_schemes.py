@@ -8,14 +8,14 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from gen.plan import Fold, plan_network
-from gen.presets import load_network
-from golden.errors import TritiumError
-from golden.scheme_network import SegmentedNetwork, integer_network
-from golden.schemes import quantise
+from gen.plan.plan import Fold, plan_network
+from gen.plan.presets import load_network
+from golden.errors import TritweaveError
+from golden.schemes.network import SegmentedNetwork, integer_network
+from golden.schemes.quantisers import quantise
 from sim import schemes
 from sim.batch import run_batch
-from tritium import app
+from tritweave import app
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_scheme_file_is_a_model(source: Path, tmp_path: Path) -> None:
     assert preset.fold == Fold(16, 16, 8)
     output = invoke("simulate", tmp_path / "group.safetensors", "--images", 2, "--fold", "4x4x2")
     assert "2 of 2 images" in output
-    with pytest.raises(TritiumError, match="boards run networks of one scale a layer, and group64 has more"):
+    with pytest.raises(TritweaveError, match="boards run networks of one scale a layer, and group64 has more"):
         invoke("build", "ulx3s-25f", tmp_path / "group.safetensors", "--fold", "4x4x2")
 
 
@@ -93,7 +93,7 @@ def test_an_image_with_scales_can_be_loaded() -> None:
 def test_a_simulation_that_differs_is_an_error(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schemes.Comparison, "exact", False)
     options = ["--images", 5, "--simulate", 1, "--fold", "2x2x1", "--packing", "2b"]
-    with pytest.raises(TritiumError, match=r"the simulation is not what the model and the plan say with b1\.58"):
+    with pytest.raises(TritweaveError, match=r"the simulation is not what the model and the plan say with b1\.58"):
         invoke("compare", source, "--scheme", "b1.58", *options)
 
 
@@ -108,5 +108,5 @@ def test_a_simulation_that_differs_is_an_error(source: Path, monkeypatch: pytest
     ],
 )
 def test_what_cannot_be_compared_is_refused(options: list[object], message: str, source: Path) -> None:
-    with pytest.raises(TritiumError, match=message):
+    with pytest.raises(TritweaveError, match=message):
         invoke("compare", source, *options)

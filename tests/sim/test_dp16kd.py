@@ -8,11 +8,11 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from block_rams import LOWER, UPPER, WHOLE, Script, run
 
 from boards.netlist import cell_library
 from gen.tools import PARTS, find_tools
 from gen.verilog import generate
+from support.block_rams import LOWER, UPPER, WHOLE, Script, run
 
 # Width of a word, and how many of its bits are written together.
 SHAPES = ((9, 9), (18, 9), (36, 9))

@@ -3,14 +3,14 @@ from dataclasses import asdict
 
 import pytest
 
-from rtl.array import ArrayConfig
-from rtl.config import ARRAYS, EngineConfig
-from rtl.decoder import TritDecoder
-from rtl.engine import Engine
-from rtl.loadable_memory import LoadableMemory
-from rtl.quantizer import Quantizer
-from rtl.quantizer_config import QuantizerConfig
-from rtl.spram_memory import SpramMemory
+from rtl.array.interface import ArrayConfig
+from rtl.array.trit_decoder import TritDecoder
+from rtl.engine.config import ARRAYS, EngineConfig
+from rtl.engine.engine import Engine
+from rtl.memory.loadable import LoadableMemory
+from rtl.memory.spram import SpramMemory
+from rtl.quantiser.config import QuantizerConfig
+from rtl.quantiser.quantiser import Quantizer
 from sim.testbench import BenchFailure, run_testbench
 
 

@@ -5,12 +5,12 @@ import pytest
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 
-from golden.errors import TritiumError
-from rtl.array import ArrayConfig
-from rtl.array_portable import PortableArray
-from rtl.decoder import TritDecoder
-from rtl.quantizer import Quantizer
-from rtl.quantizer_config import QuantizerConfig
+from golden.errors import TritweaveError
+from rtl.array.interface import ArrayConfig
+from rtl.array.portable import PortableArray
+from rtl.array.trit_decoder import TritDecoder
+from rtl.quantiser.config import QuantizerConfig
+from rtl.quantiser.quantiser import Quantizer
 from sim.testbench import BenchFailure, run_testbench, seed_from_environment
 
 CONFIG = QuantizerConfig(lanes=1, width=6, depths=(3,))
@@ -85,16 +85,16 @@ def test_waves_are_written(tmp_path):
 
 
 def test_the_seed_and_the_environment(monkeypatch, capsys):
-    monkeypatch.setenv("TRITIUM_SEED", "77")
+    monkeypatch.setenv("TRITWEAVE_SEED", "77")
     before = dict(os.environ)
     folder = run_quantizer(Restless(CONFIG), testcase="timing")
     assert dict(os.environ) == before
-    assert "TRITIUM_SEED=77" in capsys.readouterr().out
+    assert "TRITWEAVE_SEED=77" in capsys.readouterr().out
     assert "Seeding Python random module with 77" in (folder / "simulation.log").read_text()
     assert (folder / "results.xml").is_file()
 
 
 def test_a_seed_that_is_no_number(monkeypatch):
-    monkeypatch.setenv("TRITIUM_SEED", "-1")
-    with pytest.raises(TritiumError, match="TRITIUM_SEED is '-1'; it must be a whole number"):
+    monkeypatch.setenv("TRITWEAVE_SEED", "-1")
+    with pytest.raises(TritweaveError, match="TRITWEAVE_SEED is '-1'; it must be a whole number"):
         seed_from_environment()

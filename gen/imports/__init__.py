@@ -1,0 +1,1 @@
+"""Weights that other programs made: their files, layers and numbers. Imports plan."""

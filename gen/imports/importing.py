@@ -1,0 +1,201 @@
+"""Imports: layers of a source become a layer file."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from gen.imports.gguf import open_gguf
+from gen.imports.hugging_face import CONVENTIONS, Convention, open_hugging_face
+from gen.imports.inspecting import Shares
+from gen.imports.sources import Checkpoint, LayerFile, Source
+from golden.errors import TritweaveError
+from golden.files.checkpoint import FORMAT as CHECKPOINT
+from golden.files.checkpoint import obstacle
+from golden.files.layer_file import FORMAT as LAYERS
+from golden.files.layer_file import LayerSpec, TernaryLayer, write_layers
+from golden.files.packing_gguf import I2S_BLOCKS
+from golden.files.safetensors_reader import read_safetensors_header
+from golden.network import check_interface
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How the layers work together if they make a network.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    input_type
+        ``uint8`` or ``int8``.
+    input_unit
+        What one unit of the input is worth.
+    relu
+        Whether all layers but the last rectify.
+
+    """
+
+    name: str
+    input_type: str = "uint8"
+    input_unit: float = 1.0
+    relu: bool = True
+
+    def __post_init__(self) -> None:
+        check_interface(self.name, self.input_type, self.input_unit)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did.
+
+    Parameters
+    ----------
+    source
+        Format and conventions of what was read.
+    layers
+        How many there are.
+    trits
+        By value.
+    bytes_read, bytes_written
+        Of weights; of the file.
+    seconds
+        From the first layer to the end of the file.
+    obstacle
+        Why the layers make no network; None: they make one.
+
+    """
+
+    source: str
+    layers: int
+    trits: Shares
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+    obstacle: str | None
+
+    @property
+    def rate(self) -> float:
+        """Megabytes of weights a second."""
+        return self.bytes_read / self.seconds / 1e6
+
+    def rows(self, model: Path) -> list[tuple[str, str]]:
+        """As words; `model` is the file."""
+        return [
+            ("from", self.source),
+            ("layers", f"{self.layers:,}"),
+            ("trits", f"{sum(self.trits):,}: {self.trits} % are -1, 0, +1"),
+            ("bytes", f"{self.bytes_written:,} from {self.bytes_read:,} of weights"),
+            ("time", f"{self.seconds:.1f} s, {self.rate:.0f} MB/s"),
+            ("network", f"none: {self.obstacle}" if self.obstacle else f"next: tritweave plan {model}"),
+        ]
+
+    def figures(self) -> dict[str, Any]:
+        """All of it, for a file."""
+        return asdict(self) | {"trits": self.trits._asdict(), "megabytes_per_second": self.rate}
+
+
+def open_source(path: Path, scale: str | None = None, i2s_block: int = I2S_BLOCKS[0]) -> Source:
+    """A source from a path.
+
+    Parameters
+    ----------
+    path
+        A folder with config.json and safetensors, a safetensors file, a GGUF file, or one of our own.
+    scale
+        ``divide`` or ``multiply``, in place of what config.json says of packed weights; None: as it says.
+    i2s_block
+        Trits in a block of I2_S: 128 as x86 writes them, 64 as ARM does.
+
+    """
+    if scale not in (None, *CONVENTIONS.values()):
+        raise TritweaveError(f"the scale is to {scale!r}; it is one of {', '.join(CONVENTIONS.values())}")
+    convention: Convention | None = scale
+    if path.is_dir():
+        return open_hugging_face(path, convention)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise TritweaveError(f"cannot read {path}: {error.strerror}") from error
+    if magic == b"GGUF":
+        return open_gguf(path, i2s_block)
+    header = read_safetensors_header(path)
+    if header.metadata.get("format") == LAYERS:
+        return LayerFile(path, header)
+    if header.metadata.get("format") == CHECKPOINT:
+        return Checkpoint(path, header)
+    return open_hugging_face(path, convention)
+
+
+def network_name(path: Path) -> str:
+    """A network's name made of a file's: what is no letter, digit, ``-`` or ``_`` becomes ``-``."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "network"
+
+
+def import_layers(
+    source: Source,
+    names: Sequence[str],
+    output: Path,
+    chain: Chain,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Imported:
+    """Write a layer file, one layer in memory at a time.
+
+    Parameters
+    ----------
+    source
+        Where the layers are.
+    names
+        Which, and in which order; see `Source.select`.
+    output
+        The file; it is replaced when all layers are written.
+    chain
+        What the file says of the network that the layers make.
+    progress
+        Called with 1 after each layer.
+
+    """
+    specs = [source.spec(name) for name in names]
+    problems = [problem] if (problem := _gap(specs)) else []
+    total, start = Shares(0, 0, 0), perf_counter()
+
+    def layers() -> Iterator[TernaryLayer]:
+        nonlocal total
+        for name in names:
+            layer = source.read(name)
+            total += Shares.of(layer)
+            if problem := obstacle(layer):
+                problems.append(problem)
+            yield layer
+            progress(1)
+
+    activations = ["relu" if chain.relu else "none"] * (len(specs) - 1) + ["none"]
+    metadata = {
+        "source": source.description,
+        "name": chain.name,
+        "input_type": chain.input_type,
+        "input_unit": repr(float(chain.input_unit)),
+        "activations": ",".join(activations),
+    }
+    write_layers(output, specs, layers(), metadata)
+    return Imported(
+        source.description,
+        len(specs),
+        total,
+        sum(source.matrix(name).size for name in names),
+        output.stat().st_size,
+        perf_counter() - start,
+        next(iter(problems), None),
+    )
+
+
+def _gap(specs: list[LayerSpec]) -> str | None:
+    """The first place where a layer does not take what the one before gives."""
+    for before, after in pairwise(specs):
+        if before.outputs != after.inputs:
+            return f"{before.name} gives {before.outputs} values where {after.name} takes {after.inputs}"
+    return None

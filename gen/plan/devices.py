@@ -1,0 +1,69 @@
+"""The FPGAs that plans are made for, and what they offer."""
+
+from typing import NamedTuple
+
+from golden.errors import TritweaveError
+from rtl.engine.config import ARRAYS
+
+
+class Device(NamedTuple):
+    """An FPGA."""
+
+    name: str
+    family: str
+    """Family, one of `FAMILIES`."""
+    lut4: int
+    """Four-input look-up tables."""
+    block_rams: int
+    """Block RAMs of the family's size."""
+    sprams: int = 0
+    """SPRAM cells, 16 bits x 16,384 words each."""
+
+
+class BlockRam(NamedTuple):
+    """A family's block RAM."""
+
+    shapes: tuple[tuple[int, int], ...]
+    """As (words, bits a word)."""
+    logic: int
+    """Bits a block up to which a memory becomes logic instead."""
+
+    def needed(self, words: int, bits: int) -> int:
+        """Block RAMs for a memory, in the shape that needs fewest; none if it becomes logic."""
+        blocks = min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
+        return blocks if words * bits > self.logic * blocks else 0
+
+
+FAMILIES = {
+    "ecp5": BlockRam(((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), 1200),
+    "ice40": BlockRam(((256, 16), (512, 8), (1024, 4), (2048, 2)), 64),
+}
+"""Block RAMs by family. Source: ECP5 family data sheet (DP16KD), iCE40 LP/HX data sheet (RAM4K). Where Yosys prefers
+logic was found from engines as placed: iCE40, unlike ECP5, has no memories in its logic."""
+
+DEVICES = {
+    device.name: device
+    for device in (
+        Device("ice40-up5k", "ice40", 5280, 30, 4),
+        Device("ice40-hx8k", "ice40", 7680, 32),
+        Device("ecp5-12f", "ecp5", 12144, 32),
+        Device("ecp5-25f", "ecp5", 24288, 56),
+        Device("ecp5-45f", "ecp5", 43848, 108),
+        Device("ecp5-85f", "ecp5", 83640, 208),
+    )
+}
+"""Devices by name."""
+
+
+def device_named(name: str) -> Device:
+    """The device of that name, or an error that lists the known ones."""
+    if name not in DEVICES:
+        raise TritweaveError(f"device {name!r} is not known; the devices are {', '.join(DEVICES)}")
+    return DEVICES[name]
+
+
+def check_array(array: str, family: str) -> None:
+    """Raise if an implementation of the array is made of another family's cells."""
+    needed = ARRAYS[array].family if array in ARRAYS else None
+    if needed not in (None, family):
+        raise TritweaveError(f"array {array} is made of {needed} cells; the device is of family {family}")

@@ -1,0 +1,67 @@
+"""The shipped networks by name, each with the fold it is shown on; and the way from a name or a file to a network."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import golden
+from gen.plan.plan import Fold
+from golden.errors import TritweaveError
+from golden.files.checkpoint import read_checkpoint
+from golden.files.idx import read_idx
+from golden.files.safetensors_reader import read_safetensors_header
+from golden.schemes.file import FORMAT, read_scheme
+from golden.schemes.network import AnyNetwork, integer_network
+
+_GOLDEN = Path(golden.__path__[0])
+
+TEST_VECTORS = _GOLDEN / "data" / "t10k-images-idx3-ubyte.gz"
+"""The 10,000 MNIST test images."""
+TEST_LABELS = _GOLDEN / "data" / "t10k-labels-idx1-ubyte.gz"
+"""Their labels."""
+
+
+class Preset(NamedTuple):
+    """A shipped network and its default engine."""
+
+    checkpoint: Path
+    fold: Fold
+    packing: str
+
+
+PRESETS = {
+    "mnist": Preset(_GOLDEN / "models" / "mnist.safetensors", Fold(16, 16, 8), "3t5b"),
+    "mnist-small": Preset(_GOLDEN / "models" / "mnist-small.safetensors", Fold(8, 10, 2), "5t8b"),
+}
+
+DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")
+"""Fold and packing of any other network."""
+
+
+def mnist_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The first MNIST test images, shape (count, 784), and their labels."""
+    return read_idx(TEST_VECTORS)[:count].reshape(count, -1), read_idx(TEST_LABELS)[:count]
+
+
+def load_network(model: str) -> tuple[AnyNetwork, Preset]:
+    """The network that a preset's name or a file's path stands for, and the engine it gets by default.
+
+    A scheme file's layers are taken in their order, with ReLU between them.
+    """
+    if model in PRESETS:
+        preset = PRESETS[model]
+        return read_checkpoint(preset.checkpoint), preset
+    path = Path(model)
+    if not path.exists():
+        raise TritweaveError(
+            f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, "
+            "or the path of a checkpoint or a scheme file"
+        )
+    preset = DEFAULT._replace(checkpoint=path)
+    if read_safetensors_header(path).metadata.get("format") != FORMAT:
+        return read_checkpoint(path), preset
+    scheme = read_scheme(path)
+    name = scheme.scheme.replace(".", "-")
+    return integer_network(name, [scheme.read(layer) for layer in scheme.specs]), preset

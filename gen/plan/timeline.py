@@ -1,0 +1,200 @@
+"""When each vector enters and leaves an engine, followed from event to event."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from golden.network import Layer
+from golden.schemes.integer import IntegerLayer
+from rtl.engine.config import EngineConfig
+from rtl.engine.engine import Engine
+from rtl.engine.sequencer import Sequencer
+from rtl.memory.activation_buffer import ActivationBuffer
+
+_NEVER = 1 << 62
+
+
+class Times(NamedTuple):
+    """The cycles in which a vector's first input word entered and its last result word left."""
+
+    entered: int
+    left: int
+
+
+class _Size(NamedTuple):
+    """A layer on an engine: words of its input, passes of a tile, tiles, and words of the last tile's results."""
+
+    words: int
+    passes: tuple[tuple[int, int], ...]
+    """Of each, its first chunk and the one behind its last."""
+    tiles: int
+    last_words: int
+
+
+class _Arrival(NamedTuple):
+    """A vector on its way into the activation buffer: the cycle of its first word, and how many words it has."""
+
+    first: int = _NEVER
+    words: int = 0
+
+
+class _Whole(NamedTuple):
+    """A vector that is whole in the quantiser: the cycle of its last word, its channel, its words."""
+
+    closed: int
+    channel: int
+    words: int
+
+
+def follow(config: EngineConfig, layers: Sequence[Layer | IntegerLayer], count: int) -> list[Times]:
+    """The times of the first `count` vectors, all offered at once, results taken at once; the first enters in cycle 0.
+
+    Three things happen, each as soon as it may, in the order of their cycles: words of inputs enter, a vector leaves
+    the quantiser, the array is given a layer. The rules are those of `Intake`, `Quantizer` and `Sequencer`.
+    """
+    return _Timeline(config, layers, count).times()
+
+
+class _Timeline:
+    def __init__(self, config: EngineConfig, layers: Sequence[Layer | IntegerLayer], count: int):
+        self._config, self._count, self._vectors = config, count, config.vectors
+        self._sizes = [
+            _Size(
+                _ceil(layer.inputs, config.lanes),
+                tuple((start // config.columns, _ceil(end, config.columns)) for start, end in layer.passes),
+                _ceil(layer.outputs, config.rows),
+                _ceil((layer.outputs - 1) % config.rows + 1, config.lanes),
+            )
+            for layer in layers
+        ]
+        self._entered: list[int] = []
+        self._left: list[int] = []
+        # Inputs: words of the one that enters, the soonest cycle of the next word, and, by vector, of its next input.
+        self._words, self._next_word, self._free = 0, 0, [0] * self._vectors
+        # Cycles in which results of layers enter the quantiser, first and last; vectors that wait in the quantiser.
+        self._results: deque[tuple[int, int]] = deque()
+        self._whole: list[_Whole] = []
+        self._dividers, self._inputs_quantised = 0, 0
+        # By vector: its next layer, since when that is known, and what arrives for its first and its further layers.
+        self._layer, self._known = [0] * self._vectors, [0] * self._vectors
+        self._inputs, self._hidden = [_Arrival()] * self._vectors, [_Arrival()] * self._vectors
+        self._tile = -_NEVER  # cycle of the last tile's last chunk
+
+    def times(self) -> list[Times]:
+        """Follow all vectors."""
+        now, vector = 0, self._vectors - 1
+        while len(self._left) < self._count:
+            ready = [self._ready(index) for index in range(self._vectors)]
+            soonest = max(now, min(ready))
+            word = self._next_input()
+            handover, leaving = self._next_leaving()
+            if min(word, handover) < soonest:
+                if leaving is None or word < handover:
+                    self._enter(word, soonest)
+                else:
+                    self._leave(handover, leaving)
+                continue
+            other = (vector + 1) % self._vectors
+            vector = other if ready[other] <= soonest else vector
+            now = self._run(vector, soonest)
+        return [Times(*pair) for pair in zip(self._entered, self._left, strict=True)]
+
+    def _next_input(self) -> int:
+        """The cycle in which the next input word can enter."""
+        number = len(self._entered) - (self._words > 0)
+        if number == self._count:
+            return _NEVER
+        cycle = max(self._next_word, self._free[number % self._vectors])
+        while cycle < _NEVER and self._results and self._results[0][0] <= cycle:
+            self._next_word = cycle = max(cycle, self._results.popleft()[1] + 1)
+        return cycle
+
+    def _enter(self, cycle: int, until: int) -> None:
+        """Input words from a cycle on, as many as can enter one after another before another cycle."""
+        if self._words == 0:
+            self._entered.append(cycle)
+        size = self._sizes[0].words
+        end = min(cycle + size - self._words, until, self._results[0][0] if self._results else _NEVER)
+        self._words += end - cycle
+        self._next_word = end
+        if self._words == size:
+            self._words, self._next_word = 0, _NEVER
+            self._free[(len(self._entered) - 1) % self._vectors] = _NEVER
+            self._whole.append(_Whole(end - 1, self._vectors, size))
+
+    def _next_leaving(self) -> tuple[int, _Whole | None]:
+        """The cycle in which the next vector is handed to the dividers, and that vector."""
+        if not self._whole:
+            return _NEVER, None
+        # A vector is aimed at in the cycle before its handover, from two cycles after its last word on.
+        aim = max(self._dividers - 1, min(vector.closed for vector in self._whole) + 2)
+        while True:
+            aimed = min(
+                (vector for vector in self._whole if vector.closed + 2 <= aim), key=lambda vector: vector.channel
+            )
+            handover = max(aim + 1, aimed.closed + self._config.quantizer.closing)
+            sooner = [v.closed + 2 for v in self._whole if v.channel < aimed.channel and v.closed + 2 < handover]
+            if not sooner:
+                return handover, aimed
+            aim = min(sooner)
+
+    def _leave(self, cycle: int, vector: _Whole) -> None:
+        """A vector leaves the quantiser for the activation buffer."""
+        self._whole.remove(vector)
+        self._dividers = cycle + vector.words
+        arrival = _Arrival(cycle + self._config.quantizer.leaving, vector.words)
+        if vector.channel < self._vectors:
+            self._hidden[vector.channel] = arrival
+        else:
+            self._inputs[self._inputs_quantised % self._vectors] = arrival
+            self._inputs_quantised += 1
+            self._next_word = cycle + 1
+
+    def _ready(self, vector: int) -> int:
+        """The soonest cycle in which a vector's next layer can be given to the array, as far as is known."""
+        layer = self._layer[vector]
+        arrival = self._hidden[vector] if layer else self._inputs[vector]
+        ready = max(
+            self._known[vector], arrival.first + min(self._config.columns // self._config.lanes, arrival.words) - 1
+        )
+        if layer < len(self._sizes) - 1:
+            return ready
+        if vector != len(self._left) % self._vectors:
+            return _NEVER
+        return max(ready, self._left[-self._vectors] + 1 if len(self._left) >= self._vectors else 0)
+
+    def _run(self, vector: int, cycle: int) -> int:
+        """Give the array a vector's next layer; the cycle of its last chunk."""
+        config, layer = self._config, self._layer[vector]
+        size, final = self._sizes[layer], layer == len(self._sizes) - 1
+        arrival = self._hidden[vector] if layer else self._inputs[vector]
+        interval, chunk_words = config.drain.interval, config.columns // config.lanes
+        # The first tile may have to wait for its chunks, the others find all of them.
+        end = cycle
+        for start, behind in size.passes:
+            readable = arrival.first + min(behind * chunk_words, arrival.words) - 1 + ActivationBuffer.FILL
+            end = self._tile = max(end + behind - start, readable, self._tile + interval)
+        apart = sum(max(behind - start, interval) for start, behind in size.passes)
+        first, self._tile = end, end + (size.tiles - 1) * apart
+        drained = Engine.LATENCY_MEMORY + config.array_latency - 1 + config.drained
+        last_word = self._tile + drained + size.last_words - 1
+        if final:
+            self._left.append(last_word + Engine.LATENCY_RESULT)
+        else:
+            for tile in range(first + drained, self._tile + drained, apart):
+                self._results.append((tile, tile + config.drain.interval - 1))
+            self._results.append((self._tile + drained, last_word))
+            words = (size.tiles - 1) * config.drain.interval + size.last_words
+            self._whole.append(_Whole(last_word, vector, words))
+        if layer == 0:
+            self._free[vector] = self._tile + 1
+            self._inputs[vector] = _Arrival()
+        else:
+            self._hidden[vector] = _Arrival()
+        self._known[vector] = cycle + Sequencer.FETCH
+        self._layer[vector] = 0 if final else layer + 1
+        return self._tile
+
+
+def _ceil(count: int, size: int) -> int:
+    return -(-count // size)

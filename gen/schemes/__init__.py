@@ -1,0 +1,1 @@
+"""Published weight schemes: float layers become a scheme file. Imports imports, training and plan."""

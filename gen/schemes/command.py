@@ -1,0 +1,57 @@
+"""The command `tritweave quantise`: float weights by a published scheme."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from gen.command import JsonOption, console, progress_bar, write_json
+from gen.imports.command import LayersOption
+from gen.imports.importing import open_source
+from gen.schemes.quantising import check_images, chosen_layers, measure_accuracy, quantise_layers
+from gen.tables import figures_table
+from golden.schemes.quantisers import SCHEMES, scheme_named
+
+
+def quantise(
+    scheme: Annotated[str, typer.Argument(help=f"One of {', '.join(SCHEMES)}.", show_default=False)],
+    source: Annotated[Path, typer.Argument(help="A .safetensors file of float weights, or a folder of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The scheme file to write.")],
+    layers: LayersOption = None,
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="Run the result on so many MNIST test images; it must be a network.")
+    ] = 0,
+    json_file: JsonOption = None,
+) -> None:
+    """Quantise float layers by a published scheme, and say what that loses.
+
+    Without --layers all matrices of the source are taken, in the order of their names.
+    """
+    scheme_named(scheme)
+    opened = open_source(source)
+    names = chosen_layers(opened, layers or ())
+    if images:
+        check_images(opened, names, images)
+    with progress_bar(f"quantising {source.name}", len(names)) as advance:
+        made = quantise_layers(scheme, opened, names, output, advance)
+    table = Table(title=escape(str(output)))
+    for heading in ("layer", "outputs x inputs", "planes x segments", "error", "accumulator", "shift"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    for layer in made:
+        shape, parts = f"{layer.outputs} x {layer.inputs}", f"{layer.planes} x {layer.segments}"
+        bits = f"{layer.accumulator_bits} bits"
+        table.add_row(escape(layer.name), shape, parts, f"{layer.error:.1%}", bits, str(layer.shift))
+    console.print(table)
+    figures: dict[str, Any] = {"scheme": scheme, "source": opened.description, "layers": [vars(m) for m in made]}
+    if images:
+        with console.status(f"running {images} images"):
+            accuracy = measure_accuracy(output, images)
+        result = figures_table(f"{scheme}, {images:,} images")
+        result.add_row("float form", f"{accuracy.floats:.2%}")
+        result.add_row("integer form", f"{accuracy.integers:.2%}")
+        result.add_row("integer to float", ", ".join(f"{value:.1e}" for value in accuracy.distances))
+        console.print(result)
+        figures["accuracy"] = accuracy.figures()
+    write_json(json_file, figures)

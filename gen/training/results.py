@@ -1,0 +1,69 @@
+"""What the trainer hands back: networks and their accuracies, to be written and shown. Needs no PyTorch."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from golden.files.checkpoint import write_checkpoint
+from golden.files.disk import write_bytes
+from golden.network import Network
+
+
+class Epoch(NamedTuple):
+    """What one pass over the training images came to."""
+
+    number: int
+    """From 1."""
+    epochs: int
+    """How many there are."""
+    loss: float
+    """Mean cross-entropy over the distorted images, in nats."""
+    accuracy: float
+    """Share of the distorted images recognised, each judged before the network learnt from it."""
+
+
+class Trained(NamedTuple):
+    """A network and the share of the test images that it recognises."""
+
+    network: Network
+    float_accuracy: float
+    """Of the float model that was trained."""
+    integer_accuracy: float
+    """Of the golden model, which the hardware follows."""
+
+    def write(self, path: Path) -> None:
+        """Write a checkpoint."""
+        write_checkpoint(path, self.network)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """As words."""
+        accuracies = (("float accuracy", self.float_accuracy), ("integer accuracy", self.integer_accuracy))
+        return [("trits", f"{self.network.trits:,}"), *((what, f"{share:.2%}") for what, share in accuracies)]
+
+    def figures(self) -> dict[str, Any]:
+        """For a file."""
+        figures = {"float_accuracy": self.float_accuracy, "integer_accuracy": self.integer_accuracy}
+        return {"trits": self.network.trits} | figures
+
+
+class TrainedFloat(NamedTuple):
+    """Weights of a network's float twin and the share of the test images that it recognises."""
+
+    weights: dict[str, NDArray[np.float32]]
+    """By name, ``layers.K.weight``, each of shape (outputs, inputs)."""
+    float_accuracy: float
+
+    def write(self, path: Path) -> None:
+        """Write the weights, as a safetensors file."""
+        write_bytes(path, save(self.weights))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """As words."""
+        return [("float accuracy", f"{self.float_accuracy:.2%}")]
+
+    def figures(self) -> dict[str, Any]:
+        """For a file."""
+        return {"float_accuracy": self.float_accuracy}

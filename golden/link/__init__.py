@@ -1,0 +1,1 @@
+"""The host link's frames: every byte of them, coding and decoding. Imports files."""

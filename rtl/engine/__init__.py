@@ -1,0 +1,3 @@
+"""The engine: intake, sequencer, array, drain, scale step and quantiser as one component, and the configuration that
+derives every width. Imports the wings array, memory and quantiser.
+"""

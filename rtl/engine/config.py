@@ -1,0 +1,192 @@
+"""The configuration of an engine: from a few numbers, every width and depth of its parts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from amaranth.hdl import Shape, signed, unsigned
+
+from golden.errors import TritweaveError
+from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, SCALES, SEGMENT_FIELDS, Correction
+from rtl.array.ecp5 import Ecp5Array
+from rtl.array.ice40 import Ice40Array
+from rtl.array.interface import ArrayConfig, MacArray
+from rtl.array.portable import PortableArray
+from rtl.engine.drain import Drain, DrainConfig
+from rtl.engine.scaling import Scaling
+from rtl.limits import check_multiple, check_range
+from rtl.memory.activation_buffer import BufferConfig
+from rtl.quantiser.config import QuantizerConfig
+
+ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
+"""The implementations of the array."""
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is built for; any network within these limits runs on it.
+
+    Parameters
+    ----------
+    rows
+        R, outputs a tile, 1 to 1024.
+    columns
+        C, inputs a chunk, 1 to 1024.
+    lanes
+        Values a cycle of input, drain, quantiser and output; divides `rows` and `columns`.
+    max_inputs, max_hidden, max_outputs
+        Longest input vector of a network, vector between two of its layers (1 if there is none), and output vector,
+        1 to 65536. The first two set the accumulators' width.
+    layers, weight_words, correction_words
+        Depths of the memories that hold the image.
+    packing
+        How weights are stored, one of `golden.formats.PACKINGS`.
+    array
+        Implementation of the array, one of `ARRAYS`.
+    vectors
+        Vectors in flight, 1 or 2: with 2, one's layers run while the other's activations are quantised.
+    spram
+        Whether weights lie in the SPRAM of an iCE40 UP5K instead of block RAM; they then have to be loaded.
+    scaling
+        The scale step, for networks of `golden.schemes.network`; without one, networks of one scale a layer run.
+    input_signed
+        Whether inputs are int8 (True) or uint8 (False).
+    writable
+        Whether the image can be loaded; if not, the memories are ROMs.
+
+    """
+
+    rows: int
+    columns: int
+    lanes: int
+    max_inputs: int
+    max_hidden: int
+    max_outputs: int
+    layers: int
+    weight_words: int
+    correction_words: int
+    packing: str = "2b"
+    array: str = "portable"
+    vectors: int = 2
+    spram: bool = False
+    scaling: Scaling | None = None
+    input_signed: bool = False
+    writable: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("packing", self.packing, PACKINGS), ("array", self.array, ARRAYS)):
+            if value not in known:
+                raise TritweaveError(f"engine: {name} is {value!r}; it is one of {', '.join(known)}")
+        check_range("engine", "rows", self.rows, 1, 1024)
+        check_range("engine", "columns", self.columns, 1, 1024)
+        check_range("engine", "lanes", self.lanes, 1, min(self.rows, self.columns))
+        check_multiple("engine", "rows", self.rows, "lanes", self.lanes)
+        check_multiple("engine", "columns", self.columns, "lanes", self.lanes)
+        check_range("engine", "vectors", self.vectors, 1, 2)
+        if self.spram and not self.writable:
+            raise TritweaveError("engine: spram is True and writable False; SPRAM holds only what is loaded")
+        for name in ("max_inputs", "max_hidden", "max_outputs"):
+            check_range("engine", name, getattr(self, name), 1, 65536)
+        check_range("engine", "layers", self.layers, 1, 1024)
+        for name in ("weight_words", "correction_words"):
+            check_range("engine", name, getattr(self, name), 1, 1 << 24)
+
+    @property
+    def array_config(self) -> ArrayConfig:
+        """The array."""
+        longest = self.scaling.longest if self.scaling else max(self.max_inputs, self.max_hidden)
+        return ArrayConfig(self.rows, self.columns, longest)
+
+    @property
+    def array_latency(self) -> int:
+        """Cycles from a tile's last chunk at the array to its sums."""
+        return ARRAYS[self.array].latency(self.array_config)
+
+    @property
+    def correction(self) -> Correction:
+        """What the array's sums lack."""
+        return ARRAYS[self.array].correction
+
+    @property
+    def accumulator_width(self) -> int:
+        """Bits of an accumulator of the array."""
+        return self.array_config.accumulator_width
+
+    @property
+    def result_width(self) -> int:
+        """Bits of a result."""
+        return self.scaling.result_bits if self.scaling else self.accumulator_width
+
+    @property
+    def drained(self) -> int:
+        """Cycles from a tile's sums to its first results."""
+        return Drain.LATENCY + (self.scaling.latency if self.scaling else 0)
+
+    @property
+    def drain(self) -> DrainConfig:
+        """The drain."""
+        scaling = self.scaling
+        groups, factors = (scaling.groups, scaling.factors) if scaling else (0, False)
+        return DrainConfig(self.rows, self.lanes, self.accumulator_width, groups, factors)
+
+    @property
+    def scales(self) -> str:
+        """What stands beside the corrections, one of `golden.formats.SCALES`."""
+        return SCALES[(1 + self.scaling.factors) if self.scaling else 0]
+
+    @property
+    def element(self) -> Shape:
+        """An input value."""
+        return signed(8) if self.input_signed else unsigned(8)
+
+    @property
+    def input_words(self) -> int:
+        """Stream words of the longest input."""
+        return -(-self.max_inputs // self.lanes)
+
+    @property
+    def quantizer(self) -> QuantizerConfig:
+        """The quantiser, with a channel for the layers of each vector in flight and one for inputs."""
+        # Nine bits hold the magnitude of every input, 255 and -128 included.
+        width = max(self.result_width, 9)
+        hidden_words = -(-self.max_hidden // self.lanes)
+        depths = (*[hidden_words] * self.vectors, self.input_words)
+        if not self.scaling:
+            return QuantizerConfig(self.lanes, width, depths)
+        groups = self.scaling.groups if self.scaling.factors else 1
+        return QuantizerConfig(self.lanes, width, depths, self.scaling.rule, groups)
+
+    @property
+    def buffer(self) -> BufferConfig:
+        """The activation buffer, with two regions for each vector in flight: results of its layers, and inputs."""
+        depths = [-(-longest // self.columns) for longest in (self.max_hidden, self.max_inputs)]
+        return BufferConfig(self.columns, self.lanes, (*depths[:1] * self.vectors, *depths[1:] * self.vectors))
+
+    @property
+    def result_words(self) -> int:
+        """Stream words of the longest result."""
+        return -(-self.max_outputs // self.lanes)
+
+    @cached_property
+    def transfers(self) -> dict[str, tuple[int, ...]]:
+        """For each memory, the bits that its words keep of each 32-bit transfer of the image."""
+        weight_bits = PACKINGS[self.packing].word_bits(self.rows * self.columns)
+        whole, rest = divmod(weight_bits, LOAD_WIDTH)
+        fields = PROGRAM_FIELDS | SEGMENT_FIELDS if self.scaling else PROGRAM_FIELDS
+        scales: tuple[int, ...] = ()
+        if self.scaling:
+            scales = (self.scaling.mantissa_bits,) * self.lanes + ((2,) if self.scaling.factors else ())
+        return {
+            "program": (LOAD_WIDTH,) * (sum(fields.values()) // LOAD_WIDTH),
+            "corrections": (self.accumulator_width,) * self.lanes + scales,
+            "weights": (LOAD_WIDTH,) * whole + ((rest,) if rest else ()),
+        }
+
+    @property
+    def depths(self) -> dict[str, int]:
+        """For each memory, its words."""
+        return {"program": self.layers, "corrections": self.correction_words, "weights": self.weight_words}
+
+    @property
+    def memories(self) -> dict[str, tuple[int, int]]:
+        """For each memory, its words and the transfers of a word."""
+        return {name: (depth, len(self.transfers[name])) for name, depth in self.depths.items()}

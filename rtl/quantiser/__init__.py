@@ -1,0 +1,1 @@
+"""The activation quantiser, its dividers and maxima. Imports rtl's ground files only."""

@@ -1,0 +1,102 @@
+"""The configuration of the activation quantiser: its rule, its latencies, and what passes through it."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import ShapeLike, signed
+from amaranth.lib import data
+
+from golden.errors import TritweaveError
+from golden.formats import RULES
+from rtl.layouts import indices, levels
+from rtl.limits import check_range
+from rtl.quantiser.divider import RoundingDivider
+
+
+@dataclass(frozen=True)
+class QuantizerConfig:
+    """Size of a quantiser.
+
+    Parameters
+    ----------
+    lanes
+        Values a cycle, 1 to 1024.
+    width
+        Bits of a signed input value, 2 to 63; -2**(width-1) never occurs.
+    depths
+        The longest vector of each channel, in words of `lanes` values, 1 to 65536; 1 to 16 channels.
+    rule
+        One of `golden.formats.RULES`.
+    groups
+        With ``int4-groups``, the most groups of a vector, 1 to 256; otherwise 1.
+
+    """
+
+    lanes: int
+    width: int
+    depths: tuple[int, ...]
+    rule: str = "int8"
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise TritweaveError(f"quantiser: rule is {self.rule!r}; it is one of {', '.join(RULES)}")
+        check_range("quantiser", "groups", self.groups, 1, 256 if self.grouped else 1)
+        check_range("quantiser", "lanes", self.lanes, 1, 1024)
+        check_range("quantiser", "width", self.width, 2, 63)
+        check_range("quantiser", "number of channels", len(self.depths), 1, 16)
+        for depth in self.depths:
+            check_range("quantiser", "depth", depth, 1, 65536)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether groups of a vector are quantised apart."""
+        return self.rule == "int4-groups"
+
+    @property
+    def divided(self) -> bool:
+        """Whether values are divided by a largest magnitude."""
+        return self.rule != "sign"
+
+    @property
+    def closing(self) -> int:
+        """Cycles from the transfer of a vector's last word to the soonest handover to the way out."""
+        # A group's largest magnitude takes a cycle through its memory.
+        return 1 + self.tree + self.grouped
+
+    @property
+    def leaving(self) -> int:
+        """Cycles from a vector's handover to its first quantised word."""
+        return 1 + (RoundingDivider.LATENCY if self.divided else 0)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing is in the way."""
+        return self.closing + self.leaving
+
+    @property
+    def tree(self) -> int:
+        """Cycles to find the largest magnitude of a word; two at least, in which a first word reaches the memory."""
+        return max(levels(self.lanes) if self.divided else 0, 2)
+
+    @property
+    def entering(self) -> data.StructLayout:
+        """Payload of what enters: signed `width` bits in `words`.
+
+        With ``int4-groups``, two fields more: ``group_last``, 1 on the final word of a group, which a vector's final
+        word is; and ``wide``, 1 for words of a group that becomes int8, 0 for int4.
+        """
+        entering = self.words(signed(self.width))
+        return data.StructLayout(entering.members | {"group_last": 1, "wide": 1}) if self.grouped else entering
+
+    @property
+    def held(self) -> data.StructLayout:
+        """What is kept of a word until its vector is whole."""
+        held: dict[str, ShapeLike] = {"signs": self.lanes}
+        if self.divided:
+            held = {"magnitudes": data.ArrayLayout(self.width - 1, self.lanes)} | held
+        return data.StructLayout(held | ({"group_last": 1, "wide": 1} if self.grouped else {}))
+
+    def words(self, shape) -> data.StructLayout:
+        """Payload of a stream: `lanes` values, ``last`` on a vector's final word, and the vector's channel."""
+        values = data.ArrayLayout(shape, self.lanes)
+        return data.StructLayout({"data": values, "last": 1, "channel": indices(len(self.depths))})

@@ -1,0 +1,215 @@
+"""The command `tritweave`: ternary networks to Verilog, and the proof that both compute the same."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from boards.command import build, flash, infer_images, list_boards
+from boards.estimate_command import estimate
+from gen.bench.command import app as bench
+from gen.command import JsonOption, console, progress_bar, write_json
+from gen.imports.command import import_weights, inspect_file
+from gen.output.files import write_output
+from gen.plan.command import ArrayOption, FoldOption, InFlightOption, Model, PackingOption, SpramOption, plan_model
+from gen.plan.devices import DEVICES, device_named
+from gen.plan.fit import fit
+from gen.plan.presets import TEST_LABELS, TEST_VECTORS, load_network
+from gen.plan.tables import layers_table, plan_table
+from gen.schemes.command import quantise
+from gen.tables import figures_table, files_table
+from gen.training.data import RECIPES, recipe_named
+from golden.errors import TritweaveError
+from sim.compare import compare, read_vectors
+from sim.scheme_command import compare_schemes
+from sim.tables import comparison_table
+
+app = typer.Typer(
+    name="tritweave",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="""
+    Turn a ternary network into an FPGA matrix engine, and prove that the two compute the same.
+
+    A [bold]MODEL[/] is the name of a shipped network (mnist, mnist-small) or the path of a
+    checkpoint or a scheme file (.safetensors; see golden/files/checkpoint.py and
+    golden/schemes/file.py).
+
+    [bold]First steps[/]
+
+      tritweave plan mnist                      its engine's cycles and size
+      tritweave plan mnist --device ecp5-25f    the fastest that fits a device
+      tritweave generate mnist                  its Verilog and memory image
+      tritweave simulate mnist --images 1000    Verilator against the model
+      tritweave bench array                     the array's size and speed, placed and routed
+      tritweave bench engine mnist              the whole engine's
+      tritweave boards                          the boards, and what fits them
+      tritweave build icebreaker mnist-small    a bitstream
+      tritweave import FOLDER -o FILE           weights that other programs made
+      tritweave quantise SCHEME FILE -o FILE    float weights by a published scheme
+      tritweave compare FILE                    every scheme's accuracy and cost on one engine
+      tritweave estimate bitnet-3b              a language model's bytes, cycles and energy
+    """,
+)
+app.add_typer(bench, name="bench")
+
+
+@app.command()
+def plan(
+    model: Model,
+    fold: FoldOption = None,
+    packing: PackingOption = None,
+    array: ArrayOption = "portable",
+    in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
+    device: Annotated[
+        str | None, typer.Option("--device", help=f"Choose the fastest fold that fits: {', '.join(DEVICES)}.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Predict an engine's cycles, memories and area, and choose its fold for a device."""
+    if fold and device:
+        raise TritweaveError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
+    network, preset = load_network(model)
+    if device:
+        choices = {"packing": packing or preset.packing, "array": array, "vectors": in_flight, "spram": spram}
+        chosen = fit(network, device_named(device), **choices)
+    else:
+        chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+    console.print(layers_table(chosen))
+    console.print(plan_table(chosen, device))
+    write_json(json_file, chosen.figures())
+
+
+@app.command()
+def generate(
+    model: Model,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Default: build/MODEL.")
+    ] = None,
+    fold: FoldOption = None,
+    packing: PackingOption = None,
+    array: ArrayOption = "portable",
+    in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Leave the memories empty, to be loaded through the load port.")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Write an engine's Verilog, its memory image and its lint waivers."""
+    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+    folder = output or Path("build") / chosen.network.name
+    with console.status("generating Verilog"):
+        files = write_output(chosen, folder, initialised=not empty)
+    console.print(files_table(files))
+    write_json(json_file, chosen.figures() | {"files": [str(file) for file in files]})
+
+
+@app.command()
+def simulate(
+    model: Model,
+    images: Annotated[int, typer.Option("--images", min=1, help="How many of the vectors to run.")] = 1000,
+    vectors: Annotated[
+        Path, typer.Option("--vectors", metavar="FILE", help="IDX file of input vectors. Default: MNIST test images.")
+    ] = TEST_VECTORS,
+    labels: Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="IDX file of their labels.")] = None,
+    fold: FoldOption = None,
+    packing: PackingOption = None,
+    array: ArrayOption = "portable",
+    in_flight: InFlightOption = 2,
+    spram: SpramOption = False,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Offer each vector only once the one before has left: batch 1.")
+    ] = False,
+    load: Annotated[
+        bool, typer.Option("--load", help="Bring the weights in through the load port instead of building them in.")
+    ] = False,
+    waves: Annotated[
+        Path | None, typer.Option("--waves", metavar="FILE", help="Write a trace, .fst or .vcd (use few images).")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Simulations at a time.")] = 2,
+    json_file: JsonOption = None,
+) -> None:
+    """Run a network's Verilog in Verilator and compare every logit and cycle with the model.
+
+    The exit status is 0 only if every logit is equal and the simulated cycles are the predicted ones.
+    """
+    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+    answers = labels or (TEST_LABELS if vectors == TEST_VECTORS else None)
+    batch, wanted = read_vectors(chosen, images, vectors, answers)
+    with progress_bar(f"simulating {chosen.network.name}", len(batch)) as advance:
+        result = compare(
+            chosen, batch, wanted, alone=alone, loaded=load, workers=workers, waves=waves, progress=advance
+        )
+    console.print(comparison_table(chosen, result))
+    write_json(json_file, result.figures())
+    if not result.exact:
+        raise TritweaveError("the simulation is not what the model and the plan say; see the table")
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help=f"{' or '.join(RECIPES)}.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Where the four MNIST IDX files (.gz) are.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: build/RECIPE.safetensors.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the recipe's.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine: same checkpoint.")] = 0,
+    floats: Annotated[
+        bool, typer.Option("--float", help="Train the float twin: weights for `tritweave quantise`. Default: ternary.")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Train a ternary network, or its float twin, and export its weights (needs the optional extra `train`)."""
+    chosen = recipe_named(recipe)
+    try:
+        from gen.training.trainer import Epoch, train_float
+        from gen.training.trainer import train as run_training
+    except ImportError as error:
+        raise TritweaveError(
+            f"training needs PyTorch ({error}); install it with: pip install 'tritweave[train]'"
+        ) from error
+    with progress_bar(f"training {recipe}", epochs or chosen.epochs) as advance:
+
+        def show(epoch: Epoch) -> None:
+            advance(1)
+
+        trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
+    file = output or Path("build") / f"{recipe}{'-float' if floats else ''}.safetensors"
+    trained.write(file)
+    table = figures_table(f"{recipe}, seed {seed}")
+    table.add_row("weights", str(file))
+    for what, text in trained.rows():
+        table.add_row(what, text)
+    console.print(table)
+    write_json(json_file, {"recipe": recipe, "seed": seed} | trained.figures())
+
+
+app.command("import")(import_weights)
+app.command("inspect")(inspect_file)
+app.command("boards")(list_boards)
+app.command()(build)
+app.command()(flash)
+app.command("infer")(infer_images)
+app.command()(estimate)
+app.command()(quantise)
+app.command("compare")(compare_schemes)
+
+
+def main() -> None:
+    """Run the command; input that cannot be used ends it with one line and status 1."""
+    try:
+        app()
+    except TritweaveError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
