@@ -111,7 +111,7 @@ async def timing(dut: Any) -> None:
         bench.send(random_vector(rng, bench.config, bench.config.depths[0]))
     await bench.finish()
     entered, left = bench.inputs.times, bench.outputs.times
-    pause = bench.config.closing
+    pause = bench.config.handover_latency
     enters, leaves, free = entered[0], [], 0
     for length in bench.lengths:
         assert entered[:length] == list(range(enters, enters + length))

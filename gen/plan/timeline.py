@@ -132,7 +132,7 @@ class _Timeline:
             aimed = min(
                 (vector for vector in self._whole if vector.closed + 2 <= aim), key=lambda vector: vector.channel
             )
-            handover = max(aim + 1, aimed.closed + self._config.quantizer.closing)
+            handover = max(aim + 1, aimed.closed + self._config.quantizer.handover_latency)
             sooner = [v.closed + 2 for v in self._whole if v.channel < aimed.channel and v.closed + 2 < handover]
             if not sooner:
                 return handover, aimed
@@ -142,7 +142,7 @@ class _Timeline:
         """A vector leaves the quantiser for the activation buffer."""
         self._whole.remove(vector)
         self._dividers = cycle + vector.words
-        arrival = _Arrival(cycle + self._config.quantizer.leaving, vector.words)
+        arrival = _Arrival(cycle + self._config.quantizer.output_latency, vector.words)
         if vector.channel < self._vectors:
             self._hidden[vector.channel] = arrival
         else:

@@ -86,7 +86,7 @@ class Intake(wiring.Component):
                 "last_input": In(indices(input_words)),
                 "freed": In(vectors),
                 "waiting": Out(1),
-                "o": Out(stream.Signature(quantizer.entering)),
+                "o": Out(stream.Signature(quantizer.input_word)),
             }
             | (groups if quantizer.grouped else {})
         )

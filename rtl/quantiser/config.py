@@ -7,9 +7,13 @@ from amaranth.lib import data
 
 from golden.errors import TritweaveError
 from golden.formats import RULES
-from rtl.layouts import indices, levels
+from rtl.layouts import ACTIVATION, indices, levels
 from rtl.limits import check_range
 from rtl.quantiser.divider import RoundingDivider
+from rtl.quantiser.restoring import RestoringDivider
+
+DIVIDER: type[RoundingDivider] = RestoringDivider
+"""What divides; any other implementation of the interface can stand here."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class QuantizerConfig:
     rule: str = "int8"
     groups: int = 1
 
+    STORE_LATENCY = 2
+    """Cycles from the transfer of a vector's last word to the first in which it can be chosen to leave."""
+
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise TritweaveError(f"quantiser: rule is {self.rule!r}; it is one of {', '.join(RULES)}")
@@ -58,45 +65,75 @@ class QuantizerConfig:
         return self.rule != "sign"
 
     @property
-    def closing(self) -> int:
-        """Cycles from the transfer of a vector's last word to the soonest handover to the way out."""
-        # A group's largest magnitude takes a cycle through its memory.
-        return 1 + self.tree + self.grouped
-
-    @property
-    def leaving(self) -> int:
-        """Cycles from a vector's handover to its first quantised word."""
-        return 1 + (RoundingDivider.LATENCY if self.divided else 0)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing is in the way."""
-        return self.closing + self.leaving
-
-    @property
-    def tree(self) -> int:
+    def tree_latency(self) -> int:
         """Cycles to find the largest magnitude of a word; two at least, in which a first word reaches the memory."""
         return max(levels(self.lanes) if self.divided else 0, 2)
 
     @property
-    def entering(self) -> data.StructLayout:
-        """Payload of what enters: signed `width` bits in `words`.
+    def division_latency(self) -> int:
+        """Cycles from a word that comes out of the memory to its quotients."""
+        return DIVIDER.latency(self.width - 1) if self.divided else 0
+
+    @property
+    def handover_latency(self) -> int:
+        """Cycles from the transfer of a vector's last word to the soonest handover to the way out."""
+        # A group's largest magnitude takes a cycle through its memory.
+        return 1 + self.tree_latency + self.grouped
+
+    @property
+    def output_latency(self) -> int:
+        """Cycles from a vector's handover to its first quantised word."""
+        return 1 + self.division_latency
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the transfer of a vector's last word to its first quantised word, when nothing is in the way."""
+        return self.handover_latency + self.output_latency
+
+    @property
+    def channel(self) -> range:
+        """Shape of a channel's number."""
+        return indices(len(self.depths))
+
+    @property
+    def counts(self) -> data.ArrayLayout:
+        """Shape of a number of words for each channel."""
+        return data.ArrayLayout(range(max(self.depths) + 1), len(self.depths))
+
+    @property
+    def address(self) -> range:
+        """Shape of an address in the memory, where the channels' vectors lie one behind the other."""
+        return indices(sum(self.depths))
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """For each channel, the address of its vector's first word."""
+        return tuple(sum(self.depths[:channel]) for channel in range(len(self.depths)))
+
+    @property
+    def input_word(self) -> data.StructLayout:
+        """Payload of `i`: signed `width` bits in `words`.
 
         With ``int4-groups``, two fields more: ``group_last``, 1 on the final word of a group, which a vector's final
         word is; and ``wide``, 1 for words of a group that becomes int8, 0 for int4.
         """
-        entering = self.words(signed(self.width))
-        return data.StructLayout(entering.members | {"group_last": 1, "wide": 1}) if self.grouped else entering
+        word = self.words(signed(self.width))
+        return data.StructLayout(word.members | {"group_last": 1, "wide": 1}) if self.grouped else word
 
     @property
-    def held(self) -> data.StructLayout:
-        """What is kept of a word until its vector is whole."""
-        held: dict[str, ShapeLike] = {"signs": self.lanes}
+    def stored_word(self) -> data.StructLayout:
+        """What is kept of a word in the memory."""
+        fields: dict[str, ShapeLike] = {"signs": self.lanes}
         if self.divided:
-            held = {"magnitudes": data.ArrayLayout(self.width - 1, self.lanes)} | held
-        return data.StructLayout(held | ({"group_last": 1, "wide": 1} if self.grouped else {}))
+            fields = {"magnitudes": data.ArrayLayout(self.width - 1, self.lanes)} | fields
+        return data.StructLayout(fields | ({"group_last": 1, "wide": 1} if self.grouped else {}))
 
-    def words(self, shape) -> data.StructLayout:
+    @property
+    def output_word(self) -> data.StructLayout:
+        """Payload of `o`: signed eight bits in `words`."""
+        return self.words(ACTIVATION)
+
+    def words(self, shape: ShapeLike) -> data.StructLayout:
         """Payload of a stream: `lanes` values, ``last`` on a vector's final word, and the vector's channel."""
         values = data.ArrayLayout(shape, self.lanes)
-        return data.StructLayout({"data": values, "last": 1, "channel": indices(len(self.depths))})
+        return data.StructLayout({"data": values, "last": 1, "channel": self.channel})

@@ -8,7 +8,6 @@ import numpy as np
 from golden.activations import activations_integer, ranges
 from golden.quantise import quantise_activations
 from rtl.quantiser.config import QuantizerConfig
-from rtl.quantiser.divider import RoundingDivider
 from rtl.quantiser.quantiser import Quantizer
 from sim.pysim import Bench, Driver, Pauses, Transfer, never
 
@@ -136,8 +135,8 @@ def check_factors(run: Run, config: QuantizerConfig, vectors: list[list[Vector]]
         for group, value in enumerate(model(config.rule, vector)[1]):
             factor = factors.pop(0)
             assert factor.payload == {"channel": channel, "group": group, "value": value}
-            assert entered[channel][len(vector.words) - 1] + config.closing + 2 <= factor.cycle
-            assert factor.cycle <= run.offered[place + (0, *vector.ends)[group]] - RoundingDivider.LATENCY + 1
+            assert entered[channel][len(vector.words) - 1] + config.handover_latency + 2 <= factor.cycle
+            assert factor.cycle <= run.offered[place + (0, *vector.ends)[group]] - config.division_latency + 1
         place += len(vector.words)
         del entered[channel][: len(vector.words)]
     assert not factors

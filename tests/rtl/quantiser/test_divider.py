@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from golden.errors import TritweaveError
 from golden.quantise import quantise_activations
-from rtl.quantiser.divider import RoundingDivider
+from rtl.quantiser.config import DIVIDER
 from sim.pysim import Driver, Pauses, never, seeded, trace
 
 
@@ -31,14 +31,14 @@ class Word(NamedTuple):
 def quotients(
     lanes: int, width: int, words: list[Word], pauses: Pauses = never, *, int4: bool = False
 ) -> list[list[int]]:
-    """Quotients of each word, read `LATENCY` enabled cycles after it went in."""
-    divider = RoundingDivider(lanes, width, int4=int4)
+    """Quotients of each word, read `latency` enabled cycles after it went in."""
+    divider = DIVIDER(lanes, width, int4=int4)
     taken: list[int] = []  # enabled cycles before each cycle
     enabled: list[int] = []  # the cycles in which a word went in
 
     def driver() -> Driver:
         cycle = 0
-        while len(enabled) < len(words) + divider.LATENCY:
+        while len(enabled) < len(words) + divider.latency(width):
             taken.append(len(enabled))
             values, peak, wide = words[min(len(enabled), len(words) - 1)]
             yield {
@@ -59,7 +59,7 @@ def quotients(
         by_count.setdefault(count, []).append(cycle["quotients"])
     for outputs in by_count.values():
         assert outputs == outputs[:1] * len(outputs)
-    return [by_count[index + divider.LATENCY][0] for index in range(len(words))]
+    return [by_count[index + divider.latency(width)][0] for index in range(len(words))]
 
 
 def test_every_quotient_of_six_bits_is_golden() -> None:
@@ -117,5 +117,5 @@ def test_ties_go_to_the_even_quotient() -> None:
     ],
 )
 def test_bad_parameters_are_refused(lanes: int, width: int, message: str) -> None:
-    with pytest.raises(TritweaveError, match=f"^RoundingDivider: {message}$"):
-        RoundingDivider(lanes, width)
+    with pytest.raises(TritweaveError, match=f"^divider: {message}$"):
+        DIVIDER(lanes, width)

@@ -11,8 +11,8 @@ from golden.errors import TritweaveError
 from golden.formats import RULES
 from rtl.layouts import levels
 from rtl.quantiser.config import QuantizerConfig
-from rtl.quantiser.divider import RoundingDivider
 from rtl.quantiser.quantiser import Quantizer
+from rtl.quantiser.restoring import RestoringDivider
 from sim.pysim import Driver, Pauses, trace
 from support.networks import PAUSES
 from support.quantisers import Vector, check_factors, golden, quantised, random_vectors, whole, words_of
@@ -70,14 +70,14 @@ def test_latency_and_throughput_are_as_stated(rule: str, lanes: int, words: int,
     assert (
         config.latency
         == {
-            "int8": 2 + tree + RoundingDivider.LATENCY,
+            "int8": 2 + tree + RestoringDivider.latency(11),
             "sign": 4,
-            "int4-groups": 3 + tree + RoundingDivider.LATENCY,
+            "int4-groups": 3 + tree + RestoringDivider.latency(11),
         }[rule]
     )
     if config.grouped:
         firsts = [run.left[start].cycle for start, _ in ranges(vector.ends)]
-        assert [factor.cycle for factor in run.factors] == [cycle - RoundingDivider.LATENCY + 1 for cycle in firsts]
+        assert [factor.cycle for factor in run.factors] == [cycle - config.division_latency + 1 for cycle in firsts]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -86,9 +86,9 @@ def test_the_stated_cycles_pass_between_vectors(lanes: int, rule: str) -> None:
     words = 3
     config = QuantizerConfig(lanes, 9, (words,), rule)
     run = quantised(config, words_of(config, random_vectors(config, [words] * 4, 1)))
-    apart = words + config.closing
+    apart = words + config.handover_latency
     tree = max(levels(lanes), 2)
-    assert config.closing == {"int8": 1 + tree, "sign": 3, "int4-groups": 2 + tree}[rule]
+    assert config.handover_latency == {"int8": 1 + tree, "sign": 3, "int4-groups": 2 + tree}[rule]
     assert [word.cycle for word in run.taken[::words]] == [index * apart for index in range(4)]
 
 
