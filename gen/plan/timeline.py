@@ -38,10 +38,10 @@ class _Arrival(NamedTuple):
     words: int = 0
 
 
-class _Whole(NamedTuple):
-    """A vector that is whole in the quantiser: the cycle of its last word, its channel, its words."""
+class _Waiting(NamedTuple):
+    """A vector that has entered the quantiser, all of it: the cycle of its last word, its channel, its words."""
 
-    closed: int
+    last_word: int
     channel: int
     words: int
 
@@ -73,10 +73,11 @@ class _Timeline:
         self._words, self._next_word, self._free = 0, 0, [0] * self._vectors
         # Cycles in which results of layers enter the quantiser, first and last; vectors that wait in the quantiser.
         self._results: deque[tuple[int, int]] = deque()
-        self._whole: list[_Whole] = []
+        self._waiting: list[_Waiting] = []
         self._dividers, self._inputs_quantised = 0, 0
-        # By vector: its next layer, since when that is known, and what arrives for its first and its further layers.
-        self._layer, self._known = [0] * self._vectors, [0] * self._vectors
+        # By vector: its next layer, since when that one's entry of the program is read, and what arrives for its first
+        # and its further layers.
+        self._layer, self._program_read = [0] * self._vectors, [0] * self._vectors
         self._inputs, self._hidden = [_Arrival()] * self._vectors, [_Arrival()] * self._vectors
         self._tile = -_NEVER  # cycle of the last tile's last chunk
 
@@ -120,27 +121,28 @@ class _Timeline:
         if self._words == size:
             self._words, self._next_word = 0, _NEVER
             self._free[(len(self._entered) - 1) % self._vectors] = _NEVER
-            self._whole.append(_Whole(end - 1, self._vectors, size))
+            self._waiting.append(_Waiting(end - 1, self._vectors, size))
 
-    def _next_leaving(self) -> tuple[int, _Whole | None]:
-        """The cycle in which the next vector is handed to the dividers, and that vector."""
-        if not self._whole:
-            return _NEVER, None
-        # A vector is aimed at in the cycle before its handover, from two cycles after its last word on.
-        aim = max(self._dividers - 1, min(vector.closed for vector in self._whole) + 2)
-        while True:
-            aimed = min(
-                (vector for vector in self._whole if vector.closed + 2 <= aim), key=lambda vector: vector.channel
-            )
-            handover = max(aim + 1, aimed.closed + self._config.quantizer.handover_latency)
-            sooner = [v.closed + 2 for v in self._whole if v.channel < aimed.channel and v.closed + 2 < handover]
-            if not sooner:
-                return handover, aimed
-            aim = min(sooner)
+    def _next_leaving(self) -> tuple[int, _Waiting | None]:
+        """The cycle in which the next vector is handed to the dividers, and that vector.
 
-    def _leave(self, cycle: int, vector: _Whole) -> None:
+        While nothing leaves, the quantiser picks a candidate in every cycle, from the last word of the vector before
+        on: the lowest channel's of the vectors that are stored. It hands the candidate over in the next cycle if its
+        largest magnitude is known by then, and otherwise picks again. So a candidate stays one until its handover,
+        unless a vector of a lower channel is stored before; and as vectors are stored in the order of their last words,
+        one look at each of them in that order finds the one that is handed over.
+        """
+        quantizer = self._config.quantizer
+        handover, candidate = _NEVER, None
+        for vector in sorted(self._waiting, key=lambda vector: vector.last_word):
+            picked = max(vector.last_word + quantizer.STORE_LATENCY, self._dividers - 1)
+            if candidate is None or (picked < handover and vector.channel < candidate.channel):
+                handover, candidate = max(picked + 1, vector.last_word + quantizer.handover_latency), vector
+        return handover, candidate
+
+    def _leave(self, cycle: int, vector: _Waiting) -> None:
         """A vector leaves the quantiser for the activation buffer."""
-        self._whole.remove(vector)
+        self._waiting.remove(vector)
         self._dividers = cycle + vector.words
         arrival = _Arrival(cycle + self._config.quantizer.output_latency, vector.words)
         if vector.channel < self._vectors:
@@ -155,7 +157,8 @@ class _Timeline:
         layer = self._layer[vector]
         arrival = self._hidden[vector] if layer else self._inputs[vector]
         ready = max(
-            self._known[vector], arrival.first + min(self._config.columns // self._config.lanes, arrival.words) - 1
+            self._program_read[vector],
+            arrival.first + min(self._config.columns // self._config.lanes, arrival.words) - 1,
         )
         if layer < len(self._sizes) - 1:
             return ready
@@ -176,22 +179,22 @@ class _Timeline:
             end = self._tile = max(end + behind - start, readable, self._tile + interval)
         apart = sum(max(behind - start, interval) for start, behind in size.passes)
         first, self._tile = end, end + (size.tiles - 1) * apart
-        drained = Engine.LATENCY_MEMORY + config.array_latency - 1 + config.drained
-        last_word = self._tile + drained + size.last_words - 1
+        last_word = self._tile + config.tile_latency + size.last_words - 1
         if final:
-            self._left.append(last_word + Engine.LATENCY_RESULT)
+            self._left.append(last_word + Engine.QUEUE_LATENCY)
         else:
-            for tile in range(first + drained, self._tile + drained, apart):
-                self._results.append((tile, tile + config.drain.interval - 1))
-            self._results.append((self._tile + drained, last_word))
-            words = (size.tiles - 1) * config.drain.interval + size.last_words
-            self._whole.append(_Whole(last_word, vector, words))
+            for tile in range(first, self._tile, apart):
+                results = tile + config.tile_latency
+                self._results.append((results, results + interval - 1))
+            self._results.append((self._tile + config.tile_latency, last_word))
+            words = (size.tiles - 1) * interval + size.last_words
+            self._waiting.append(_Waiting(last_word, vector, words))
         if layer == 0:
             self._free[vector] = self._tile + 1
             self._inputs[vector] = _Arrival()
         else:
             self._hidden[vector] = _Arrival()
-        self._known[vector] = cycle + Sequencer.FETCH
+        self._program_read[vector] = cycle + Sequencer.FETCH
         self._layer[vector] = 0 if final else layer + 1
         return self._tile
 

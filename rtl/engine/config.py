@@ -14,7 +14,8 @@ from rtl.array.portable import PortableArray
 from rtl.engine.drain import Drain, DrainConfig
 from rtl.engine.scaling import Scaling
 from rtl.limits import check_multiple, check_range
-from rtl.memory.activation_buffer import BufferConfig
+from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
+from rtl.memory.loadable import LoadableMemory
 from rtl.quantiser.config import QuantizerConfig
 
 ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
@@ -97,9 +98,24 @@ class EngineConfig:
         return ArrayConfig(self.rows, self.columns, longest)
 
     @property
+    def chunk_latency(self) -> int:
+        """Cycles from a chunk's start to its arrival at the array: its activations' way or its weights', the longer."""
+        return max(ActivationBuffer.LATENCY, LoadableMemory.LATENCY)
+
+    @property
     def array_latency(self) -> int:
         """Cycles from a tile's last chunk at the array to its sums."""
         return ARRAYS[self.array].latency(self.array_config)
+
+    @property
+    def drain_latency(self) -> int:
+        """Cycles from the start of a tile's last chunk to the drain's hearing of it."""
+        return self.chunk_latency + self.array_latency - Drain.LEAD
+
+    @property
+    def tile_latency(self) -> int:
+        """Cycles from the start of a tile's last chunk to its first results, behind the drain and the scale step."""
+        return self.drain_latency + Drain.LATENCY + (self.scaling.latency if self.scaling else 0)
 
     @property
     def correction(self) -> Correction:
@@ -115,11 +131,6 @@ class EngineConfig:
     def result_width(self) -> int:
         """Bits of a result."""
         return self.scaling.result_bits if self.scaling else self.accumulator_width
-
-    @property
-    def drained(self) -> int:
-        """Cycles from a tile's sums to its first results."""
-        return Drain.LATENCY + (self.scaling.latency if self.scaling else 0)
 
     @property
     def drain(self) -> DrainConfig:

@@ -10,6 +10,8 @@ from amaranth.lib.wiring import In, Out
 from golden.formats import FACTOR_BITS
 from rtl.layouts import indices, words
 from rtl.limits import check_multiple, check_range
+from rtl.memory.loadable import LoadableMemory
+from rtl.pipeline import delayed
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,11 @@ class Drain(wiring.Component):
     Members
     -------
     start
-        In, 1: a tile's sums are valid in the next cycle.
+        In, 1: a tile's sums are valid `LEAD` cycles later.
     tile
         In, `DrainConfig.tile`: valid with `start`.
     sums
-        In, ArrayLayout(signed(width), rows): valid in the cycle after `start`.
+        In, ArrayLayout(signed(width), rows): valid `LEAD` cycles after `start`.
     next_correction
         Out, 1: move on to the next word of corrections of the vector `source`.
     rewind
@@ -92,8 +94,8 @@ class Drain(wiring.Component):
     source
         Out, 1: with `next_correction`, the vector.
     corrections
-        In, ArrayLayout(signed(width), lanes): two cycles after the address that holds in the cycle of its
-        `next_correction`.
+        In, ArrayLayout(signed(width), lanes): `LoadableMemory.LATENCY` cycles after the address that holds
+        in the cycle of its `next_correction`.
     of
         Out, `DrainConfig.tile`: the tile of the word on `o`.
     o
@@ -103,7 +105,10 @@ class Drain(wiring.Component):
 
     """
 
-    LATENCY = 3
+    LEAD = LoadableMemory.LATENCY - 1
+    """Cycles that the drain hears of a tile before its sums are there, so that they meet their corrections."""
+    LATENCY = LoadableMemory.LATENCY + 1
+    """The corrections' memory, and the register of the sums that they are added to."""
 
     start: Signal
     tile: data.View
@@ -152,17 +157,13 @@ class Drain(wiring.Component):
                 running.eq(~last),
             ]
 
-        # One cycle later the sums are captured or shifted, and a word of them stands beside its correction.
-        capture, shown, final_word = Signal(), Signal(), Signal()
-        shown_tile = Signal(self.config.tile)
+        # The sums are captured when they come, and shifted from then on; a word of them stands beside its correction.
         waiting = Signal(self.config.rows * width, reset_less=True)
-        m.d.sync += capture.eq(self.start)
+        capture = delayed(m, self.start, self.LEAD, "capture")
         m.d.sync += waiting.eq(Mux(capture, self.sums.as_value(), waiting >> lanes * width))
-        taken, taken_last = Signal(), Signal()
-        m.d.sync += [taken.eq(self.next_correction), taken_last.eq(last)]
-        m.d.sync += [shown.eq(taken), final_word.eq(taken_last)]
-        m.d.sync += shown_tile.eq(held)
-
+        shown = delayed(m, self.next_correction, LoadableMemory.LATENCY, "shown")
+        final_word = delayed(m, last, LoadableMemory.LATENCY, "final_word")
+        shown_tile = delayed(m, held, LoadableMemory.LATENCY - 1, "shown_tile")
         m.d.sync += [
             self.o.valid.eq(shown),
             self.o.payload.last.eq(final_word & shown_tile.end),

@@ -9,6 +9,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import MEMORIES
+from rtl.array.interface import MacArray
 from rtl.array.trit_decoder import TritDecoder
 from rtl.engine.config import ARRAYS, EngineConfig
 from rtl.engine.drain import Drain
@@ -24,6 +25,18 @@ from rtl.pipeline import delayed, registered
 from rtl.quantiser.quantiser import Quantizer
 
 
+class _Parts(NamedTuple):
+    """What an engine is made of, the memories and the scale step left out."""
+
+    sequencer: Sequencer
+    intake: Intake
+    quantizer: Quantizer
+    buffer: ActivationBuffer
+    decoder: TritDecoder
+    array: MacArray
+    drain: Drain
+
+
 class _Outlet(NamedTuple):
     """Where results come out, of the drain or of the scale step behind it."""
 
@@ -33,7 +46,7 @@ class _Outlet(NamedTuple):
     scales: Sequence[Value] = ()
     """What stands in memory behind the corrections, first bits first."""
     factor: Value | None = None
-    """Of the tile that was issued a cycle before."""
+    """Of the tile that ended `FactorMemory.LATENCY` cycles before."""
 
 
 class Engine(wiring.Component):
@@ -64,10 +77,8 @@ class Engine(wiring.Component):
 
     """
 
-    LATENCY_MEMORY = LoadableMemory.LATENCY
-    """Cycles from a chunk's start to its arrival at the array."""
-    LATENCY_RESULT = 2
-    """Cycles from a result's leaving the drain to `o`."""
+    QUEUE_LATENCY = 2
+    """Cycles from a result's leaving the drain, or the scale step, to `o`: those of Amaranth's `SyncFIFOBuffered`."""
 
     i: stream.Interface
     o: stream.Interface
@@ -92,36 +103,46 @@ class Engine(wiring.Component):
         """The parts and what passes between them."""
         m = Module()
         config = self.config
-        m.submodules.sequencer = sequencer = Sequencer(
-            vectors=config.vectors,
-            layers=config.layers,
-            input_words=config.input_words,
-            tiles=-(-max(config.max_hidden, config.max_outputs) // config.rows),
-            weight_words=config.weight_words,
-            buffer=config.buffer,
-            drain=config.drain,
+        parts = _Parts(
+            sequencer=Sequencer(
+                vectors=config.vectors,
+                layers=config.layers,
+                input_words=config.input_words,
+                tiles=-(-max(config.max_hidden, config.max_outputs) // config.rows),
+                weight_words=config.weight_words,
+                buffer=config.buffer,
+                drain=config.drain,
+            ),
+            intake=Intake(
+                vectors=config.vectors,
+                element=config.element,
+                input_words=config.input_words,
+                quantizer=config.quantizer,
+                buffer=config.buffer,
+            ),
+            quantizer=Quantizer(config.quantizer),
+            buffer=ActivationBuffer(config.buffer),
+            decoder=TritDecoder(config.packing, config.rows * config.columns),
+            array=ARRAYS[config.array](config.array_config),
+            drain=Drain(config.drain),
         )
-        m.submodules.intake = intake = Intake(
-            vectors=config.vectors,
-            element=config.element,
-            input_words=config.input_words,
-            quantizer=config.quantizer,
-            buffer=config.buffer,
-        )
-        m.submodules.quantizer = quantizer = Quantizer(config.quantizer)
-        m.submodules.buffer = buffer = ActivationBuffer(config.buffer)
-        m.submodules.decoder = decoder = TritDecoder(config.packing, config.rows * config.columns)
-        m.submodules.array = array = ARRAYS[config.array](config.array_config)
-        m.submodules.drain = drain = Drain(config.drain)
+        for name, part in parts._asdict().items():
+            m.submodules[name] = part
+        drain = parts.drain
         outlet = _Outlet(drain.o, drain.of.final, drain.of.vector)
         if config.scaling:
-            outlet = self._scaled(m, config.scaling, sequencer, intake, quantizer, drain)
-        # The queue counts its output register, which a burst of words does not find free at once.
-        m.submodules.results = results = SyncFIFOBuffered(
-            width=self.o.payload.shape().size, depth=config.vectors * config.result_words + 1
-        )
+            outlet = self._scaled(m, config.scaling, parts.sequencer, parts.intake, parts.quantizer, drain)
+        self._vectors(m, parts, outlet)
+        self._chunks(m, parts)
+        coming = self._tiles(m, parts, outlet.factor)
+        self._memories(m, parts.sequencer, drain, parts.decoder, coming, outlet.scales)
+        self._results(m, parts.sequencer, outlet)
+        return m
 
-        # Vectors into the quantiser: the network's inputs, and each layer's results; from there into the buffer.
+    def _vectors(self, m: Module, parts: _Parts, outlet: _Outlet) -> None:
+        """Into the quantiser: the network's inputs, and each layer's results; from there into the buffer."""
+        config, intake, buffer = self.config, parts.intake, parts.buffer
+        sequencer, quantizer = parts.sequencer, parts.quantizer
         wiring.connect(m, wiring.flipped(self.i), intake.i)
         wiring.connect(m, intake.o, quantizer.i)
         turn = Signal()
@@ -146,35 +167,45 @@ class Engine(wiring.Component):
             if config.vectors > 1:
                 m.d.sync += turn.eq(turn ^ (quantizer.o.valid & quantizer.o.payload.last))
 
-        # Chunks: addresses go to the memories now, activations and weights reach the array together.
+    def _chunks(self, m: Module, parts: _Parts) -> None:
+        """Addresses go to the memories now, activations and weights reach the array together."""
+        sequencer, buffer, array = parts.sequencer, parts.buffer, parts.array
+        latency = self.config.chunk_latency
+        control = Cat(sequencer.issue, sequencer.first, sequencer.last)
         m.d.comb += [
             buffer.region.eq(sequencer.region),
             buffer.address.eq(sequencer.chunk),
             buffer.clear.eq(sequencer.clear),
             sequencer.available.eq(buffer.available),
             sequencer.filled.eq(buffer.filled),
-            sequencer.waiting.eq(intake.waiting),
-            array.activations.eq(buffer.chunk),
-            Value.cast(array.weights).eq(Value.cast(decoder.o)),
-            Cat(array.valid, array.first, array.last).eq(
-                delayed(m, Cat(sequencer.issue, sequencer.first, sequencer.last), self.LATENCY_MEMORY, "chunk")
+            sequencer.waiting.eq(parts.intake.waiting),
+            array.activations.eq(delayed(m, buffer.chunk, latency - ActivationBuffer.LATENCY, "activations")),
+            Value.cast(array.weights).eq(
+                delayed(m, Value.cast(parts.decoder.o), latency - LoadableMemory.LATENCY, "weights")
             ),
+            Cat(array.valid, array.first, array.last).eq(delayed(m, control, latency, "chunk")),
         ]
 
-        # Tiles: the drain hears of one a cycle before its sums are there.
-        ahead = self.LATENCY_MEMORY + config.array_latency - 1
-        # The register before a factor is read is there without factors, too: all engines have one latency.
-        tile = registered(m, Cat(sequencer.issue & sequencer.last, sequencer.tile), "tile_ended")
-        if outlet.factor is not None:
-            tile = Cat(tile[: -len(outlet.factor)], outlet.factor)
-        coming = delayed(m, tile, ahead - 1 - FactorMemory.LATENCY, "tile")
+    def _tiles(self, m: Module, parts: _Parts, factor: Value | None) -> Value:
+        """The drain hears of a tile `Drain.LEAD` cycles before its sums; what it will hear a cycle later."""
+        sequencer, drain = parts.sequencer, parts.drain
+        # The register while a factor is read is there without factors, too: all engines have one latency.
+        ended = Cat(sequencer.issue & sequencer.last, sequencer.tile)
+        tile = delayed(m, ended, FactorMemory.LATENCY, "tile_ended")
+        if factor is not None:
+            tile = Cat(tile[: -len(factor)], factor)
+        coming = delayed(m, tile, self.config.drain_latency - FactorMemory.LATENCY - 1, "tile")
         m.d.comb += [
             Cat(drain.start, drain.tile).eq(registered(m, coming, "tile_at_drain")),
-            drain.sums.eq(array.sums),
+            drain.sums.eq(parts.array.sums),
         ]
-        self._memories(m, sequencer, drain, decoder, coming, outlet.scales)
+        return coming
 
-        # Results: the queue has room for all vectors whose last layer may have started.
+    def _results(self, m: Module, sequencer: Sequencer, outlet: _Outlet) -> None:
+        """The queue in front of `o`, with room for all vectors whose last layer may have started."""
+        # It counts its output register, which a burst of words does not find free at once.
+        depth = self.config.vectors * self.config.result_words + 1
+        m.submodules.results = results = SyncFIFOBuffered(width=self.o.payload.shape().size, depth=depth)
         m.d.comb += [
             results.w_en.eq(outlet.o.valid & outlet.result),
             results.w_data.eq(outlet.o.payload),
@@ -183,7 +214,6 @@ class Engine(wiring.Component):
             results.r_en.eq(self.o.ready),
             sequencer.left.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
-        return m
 
     def _scaled(
         self, m: Module, scaling: Scaling, sequencer: Sequencer, intake: Intake, quantizer: Quantizer, drain: Drain
