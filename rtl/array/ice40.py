@@ -45,13 +45,21 @@ class Ice40Array(MacArray):
     def logic_cells(cls, config: ArrayConfig) -> int:
         """Logic cells as placed, without the control's few."""
         sizes = [len(group) for group in cls._groups(config.columns)]
-        # Beside operands and sums, three registers, and the carries into left and group; group has none without right.
-        row = sum(8 * (size - 1) + _width(2) + _right_width(size) + _width(size) + 4 + (size > 2) for size in sizes)
+        row = sum(cls._group_cells(size) for size in sizes)
         shared = 8 * len(sizes)
         while len(sizes) > 1:
             sizes = [sum(pair) for pair in zip(sizes[::2], sizes[1::2], strict=True)]
             row += sum(_width(size) for size in sizes)
         return config.rows * (row + config.accumulator_width) + shared
+
+    @staticmethod
+    def _group_cells(columns: int) -> int:
+        """Logic cells of a row's group."""
+        operands = 8 * (columns - 1)
+        sums = _width(2) + (_width(columns - 2) if columns > 2 else 0) + _width(columns)  # left, right, group
+        registers = 3  # zero, plus, late_plus
+        carries = 2 if columns > 2 else 1  # into left, and into group, which adds nothing where there is no right
+        return operands + sums + registers + carries
 
     @classmethod
     def _groups(cls, columns: int) -> list[range]:
@@ -128,8 +136,3 @@ class Ice40Array(MacArray):
 def _width(columns: int) -> int:
     """Bits of the sum of so many columns."""
     return (128 * columns - 1).bit_length() + 1
-
-
-def _right_width(columns: int) -> int:
-    """Bits of the right half of a group of so many columns, of which left takes two."""
-    return _width(columns - 2) if columns > 2 else 0
