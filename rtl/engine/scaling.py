@@ -140,23 +140,22 @@ class ScaleStep(wiring.Component):
         lanes = range(drain.lanes)
         mantissas = Signal.like(self.mantissas)
         m.d.sync += mantissas.eq(self.mantissas)
-        products: list[Signal] = []
-        for lane in lanes:
-            product = Signal(signed(drain.width + scaling.mantissa_bits), name=f"product_{lane}")
+        products = [Signal(signed(drain.width + scaling.mantissa_bits), name=f"product_{lane}") for lane in lanes]
+        for lane, product in enumerate(products):
             m.d.sync += product.eq(self.i.payload.data[lane] * mantissas[lane])
-            products.append(product)
         flags = data.StructLayout({"valid": 1, "last": 1, "of": drain.tile, "marks": 2})
         stages = [Signal(flags, name=f"flags_{stage}") for stage in range(scaling.latency)]
         first, *_, final = stages
         m.d.sync += [first.valid.eq(self.i.valid), first.last.eq(self.i.payload.last), first.of.eq(self.of)]
         for before, after in pairwise(stages):
             m.d.sync += after.eq(before)
+        addends = products
         if scaling.factors:
             marks = Signal(2)
             m.d.sync += [marks.eq(self.marks), first.marks.eq(marks)]
-            for lane, product in enumerate(products):
-                products[lane] = Signal(signed(len(product) + FACTOR_BITS), name=f"scaled_{lane}")
-                m.d.sync += products[lane].eq(product * first.of.factor)
+            addends = [Signal(signed(len(products[0]) + FACTOR_BITS), name=f"scaled_{lane}") for lane in lanes]
+            for product, scaled in zip(products, addends, strict=True):
+                m.d.sync += scaled.eq(product * first.of.factor)
             m.d.comb += self.o_marks.eq(final.marks)
 
         # The word's place among those of its tile: where the sums of its rows are.
@@ -170,7 +169,7 @@ class ScaleStep(wiring.Component):
         for lane in lanes:
             total = Signal(signed(scaling.accumulator_bits), name=f"total_{lane}")
             before = Mux(summed.of.opens, Const(1 << scaling.shift >> 1, row_sums.elem_shape), read.data[lane])
-            m.d.comb += [total.eq(before + products[lane]), write.data[lane].eq(total)]
+            m.d.comb += [total.eq(before + addends[lane]), write.data[lane].eq(total)]
             negative = summed.of.relu & total[-1]
             m.d.sync += self.o.payload.data[lane].eq(Mux(negative, 0, total >> scaling.shift))
         m.d.comb += [
