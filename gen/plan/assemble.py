@@ -12,6 +12,9 @@ from golden.schemes.network import AnyNetwork
 from golden.trits import packing_named
 from rtl.engine.config import EngineConfig
 
+_GROUP_LAST, _WIDE = 1, 2
+"""Flags of a word, see `golden.formats.SCALES`."""
+
 
 def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
     """Lay the network out tile by tile; outputs and inputs beyond a layer's ends get zero weights."""
@@ -49,11 +52,12 @@ def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
 
 def _tiled(trits: NDArray[np.int8], config: EngineConfig) -> NDArray[np.int8]:
     """Words of the weight memory, shape (tiles, chunks, rows·columns)."""
-    padded = np.pad(
-        trits, [(0, -size % fold) for size, fold in zip(trits.shape, (config.rows, config.columns), strict=True)]
-    )
-    tiled = padded.reshape(-1, config.rows, padded.shape[1] // config.columns, config.columns)
-    return tiled.transpose(0, 2, 1, 3).reshape(*tiled.shape[::2], -1)
+    rows, columns = config.rows, config.columns
+    outputs, inputs = trits.shape
+    padded = np.pad(trits, ((0, -outputs % rows), (0, -inputs % columns)))
+    tiles, chunks = padded.shape[0] // rows, padded.shape[1] // columns
+    by_row = padded.reshape(tiles, rows, chunks, columns)
+    return by_row.transpose(0, 2, 1, 3).reshape(tiles, chunks, rows * columns)
 
 
 def _corrections(trits: NDArray[np.int8], lanes: int, correction: Correction) -> NDArray[np.int32]:
@@ -69,9 +73,10 @@ def _beside(layer: IntegerLayer, behind: IntegerLayer | None, config: EngineConf
         return mantissas
     flags = np.zeros((len(mantissas[0]), 1), np.int32)
     if behind:
-        lasts = [-(-end // config.lanes) - 1 for end in behind.ends]
-        flags[lasts] = 1
-        flags[lasts[-2] + 1 :] |= 2
+        # Of each group, the index behind its last word; the last group, behind all others, is wide.
+        ends = np.array([-(-end // config.lanes) for end in behind.ends])
+        flags[ends - 1] |= _GROUP_LAST
+        flags[ends[-2] :] |= _WIDE
     return [np.hstack([words, flags]) for words in mantissas]
 
 
