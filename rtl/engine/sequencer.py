@@ -1,5 +1,7 @@
 """The sequencer: walks the program for each vector in flight, layer by layer, tile by tile, chunk by chunk."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -85,7 +87,8 @@ class Sequencer(wiring.Component):
 
     """
 
-    FETCH = 2 + LoadableMemory.LATENCY
+    FETCH = 1 + LoadableMemory.LATENCY + 1
+    """Cycles from a layer's start to its vector's next one: the address, the program memory, the layer's register."""
 
     layer: Signal
     program: data.View
@@ -172,12 +175,12 @@ class Sequencer(wiring.Component):
         with m.If(self.issue):
             m.d.sync += self.weight.eq(self.weight + 1)
 
-        # By vector: its next layer, the number of that, whether it is the first, is known, and its first weights.
+        # By vector: its next layer, the number of that, whether it is the first, is read, and its first weights.
         each = range(self.vectors)
         steps = [Signal(step, name=f"step_{index}") for index in each]
         numbers = Array(Signal(self.layer.shape(), name=f"number_{index}") for index in each)
         initial = Array(Signal(name=f"initial_{index}", init=1) for index in each)
-        known = Array(Signal(name=f"known_{index}") for index in each)
+        fetched = Array(Signal(name=f"fetched_{index}") for index in each)
         weights = Array(Signal(self.weight.shape(), name=f"weights_{index}") for index in each)
         with m.If(self.issue):
             m.d.sync += weights[vector].eq(self.weight + 1)
@@ -192,9 +195,11 @@ class Sequencer(wiring.Component):
         for index in each:
             input_there = Mux(initial[index], there[self.vectors + index], there[index])
             may_end = (due == index) & (busy != self.vectors)
-            m.d.comb += ready[index].eq(known[index] & input_there & (~steps[index].final | may_end))
+            m.d.comb += ready[index].eq(fetched[index] & input_there & (~steps[index].final | may_end))
         if self.vectors > 1:
-            m.d.comb += chosen.eq(vector ^ ready.bit_select(~vector, 1))
+            # The other one goes before the vector whose layer has just run.
+            other = ~vector
+            m.d.comb += chosen.eq(Mux(ready.bit_select(other, 1), other, vector))
         m.d.comb += start.eq((~active | finish) & ready.any())
         final = Array(step.final for step in steps)[chosen]
         number = Mux(final, 0, numbers[chosen] + 1)
@@ -207,13 +212,26 @@ class Sequencer(wiring.Component):
                 self.layer.eq(number),
                 numbers[chosen].eq(number),
                 initial[chosen].eq(final),
-                known[chosen].eq(0),
+                fetched[chosen].eq(0),
             ]
             if self.vectors > 1:
                 m.d.sync += due.eq(due ^ final)
         m.d.sync += busy.eq(busy + (start & final) - self.left)
         m.d.comb += self.idle.eq(~self.waiting & ~active & Cat(*initial).all() & (busy == 0))
 
+        self._read_program(m, start, chosen, steps, numbers, fetched)
+        return m
+
+    def _read_program(
+        self,
+        m: Module,
+        start: Signal,
+        chosen: Signal,
+        steps: Sequence[data.View],
+        numbers: Sequence[Signal],
+        fetched: Sequence[Signal],
+    ) -> None:
+        """Layers come from the program, for the vector whose layer has started, or after a restart for all."""
         # An answer of the program is for the vector that asked, the first one for all and for the input.
         restart = self.idle & self.restart
         asked = Signal(self.vectors + 1, init=-1)
@@ -228,10 +246,9 @@ class Sequencer(wiring.Component):
             if self.drain.groups:
                 m.d.sync += self.last_segment.eq(self.program.last_segment)
                 m.d.sync += self.last_inner.eq(self.program.last_inner)
-        for index in each:
+        for index in range(self.vectors):
             with m.If(restart):
-                m.d.sync += [numbers[index].eq(0), known[index].eq(0)]
+                m.d.sync += [numbers[index].eq(0), fetched[index].eq(0)]
             with m.Elif(answered[index]):
-                m.d.sync += [steps[index][name].eq(self.program[name]) for name, _ in step]
-                m.d.sync += known[index].eq(1)
-        return m
+                m.d.sync += [steps[index][name].eq(self.program[name]) for name, _ in steps[index].shape()]
+                m.d.sync += fetched[index].eq(1)
