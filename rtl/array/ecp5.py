@@ -83,12 +83,7 @@ class Ecp5Array(MacArray):
             activations.append(delayed(m, offset, delays[column], f"u_{column}", reset_less=True))
             weights = Cat(Value.cast(self.weights[row][column]) for row in rows)
             trits.append(delayed(m, weights, delays[column] + 1, f"w_{column}", reset_less=True))
-        valid, first, last = self.valid, self.first, self.last
-        for stage in range(self.latency(self.config) - 2):
-            valid, first, last = (
-                registered(m, value, f"{name}_{stage}")
-                for name, value in (("valid", valid), ("first", first), ("last", last))
-            )
+        valid, first, last = self._control(m, self.latency(self.config) - 2)
         done = registered(m, valid & last, "done_next")
         m.d.sync += self.done.eq(done)
         for group in range(0, len(rows), self.GROUP):

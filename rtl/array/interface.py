@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from amaranth.hdl import Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import Correction, accumulator_width
 from rtl.layouts import ACTIVATION, TRIT
 from rtl.limits import check_range
+from rtl.pipeline import delayed
 
 
 @dataclass(frozen=True)
@@ -103,3 +104,11 @@ class MacArray(wiring.Component):
     def latency(cls, config: ArrayConfig) -> int:
         """Cycles from the last chunk of a tile to `done`, at least 2."""
         raise NotImplementedError
+
+    def _control(self, m: Module, cycles: int) -> tuple[Value, Value, Value]:
+        """`valid`, `first` and `last`, some cycles later: they keep pace with the operands."""
+        valid, first, last = (
+            delayed(m, value, cycles, name)
+            for name, value in (("valid", self.valid), ("first", self.first), ("last", self.last))
+        )
+        return valid, first, last

@@ -27,12 +27,7 @@ class PortableArray(MacArray):
     def elaborate(self, platform) -> Module:
         """Rows side by side, one pipeline of control beside them."""
         m = Module()
-        valid, first, last = self.valid, self.first, self.last
-        for stage in range(1 + levels(self.config.columns)):
-            valid, first, last = (
-                registered(m, value, f"{name}_{stage}")
-                for name, value in (("valid", valid), ("first", first), ("last", last))
-            )
+        valid, first, last = self._control(m, self.latency(self.config) - 1)
         m.d.sync += self.done.eq(valid & last)
         for row in range(self.config.rows):
             dot = self._dot_product(m, row)
