@@ -1,23 +1,53 @@
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+from gen.output.files import write_output
+from gen.plan.command import plan_model
+from sim.toolchain import environment, verilator_root
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+TOP = """
+module top(
+    input clk, input rst, input pixels_valid, output pixels_ready, input [15:0] pixels,
+    output logits_valid, input logits_ready, output [31:0] logits, output logits_last
+);
+{instance}
+endmodule
+"""
 
 
-def test_the_component_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(EXAMPLES[0], "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("first word out 13 cycles after the last word in\n// quantizer: ")
+def example(language: str, text: str) -> str:
+    """The README's example in which a text stands, as it goes in a checkout."""
+    (found,) = (one for one in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if text in one)
+    return found.replace("from tritweave.", "from ")
 
 
 def test_the_device_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(EXAMPLES[1], "README.md", "exec"), {})
+    exec(compile(example("python", "SimulatedDevice"), "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("Counters(frames=9, refused=0, lost=0, cycles=")
 
 
-def test_every_file_that_it_names_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+def test_the_verilog_example_is_an_instance_of_an_engine(tmp_path: Path) -> None:
+    plan = plan_model("mnist-small", None, None, "portable", 2)
+    write_output(plan, tmp_path)
+    width = plan.config.result_width * plan.config.lanes
+    top = TOP.replace("[31:0]", f"[{width - 1}:0]").format(instance=example("verilog", ".load_valid"))
+    (tmp_path / "top.v").write_text(top)
+    files = [str(tmp_path / name) for name in ("tritweave.vlt", "top.v", "tritweave.v")]
+    lint = [verilator_root() / "bin" / "verilator_bin", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "--top-module", "top"]
+    done = subprocess.run([*lint, *files], env=environment(), text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_file_that_a_document_names_is_there(document: str) -> None:
+    text, folder = (ROOT / document).read_text(), (ROOT / document).parent
+    links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in link]
+    # In the other documents, files stand in code.
+    links += re.findall(r"`((?:\.\./)?(?:boards|docs|gen|golden|rtl|sim|tb|tests)/[\w/.-]+)`", text)
     assert links
-    assert [link for link in links if not (Path(__file__).parent.parent / link).exists()] == []
+    assert [link for link in links if not (folder / link).exists() and not (ROOT / link).exists()] == []
