@@ -11,7 +11,7 @@ from typing import Any
 from boards.catalogue import Board
 from boards.demo import demo_misfits, demo_verilog
 from boards.pins import port_bits
-from boards.planning import IMAGE_OFFSET, board_figures, board_verilog, misfits
+from boards.planning import board_figures, board_verilog, misfits
 from gen.builds import build_root, kept_build
 from gen.output.hosted import identify
 from gen.plan.plan import MODULE, Plan
@@ -200,16 +200,22 @@ def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]
     if not made.demo:
         contents[f"{MODULE}.image"] = (made.plan.image.to_bytes(), "memory image, for the host link")
     if made.board.spram:
-        content = flash_content(bitstream, made.plan.image)
+        content = flash_content(made.board, bitstream, made.plan.image)
         contents[flash_name(made.board)] = (content, "bitstream and memory image, for the flash")
     for name, (content, _) in contents.items():
         write_bytes(folder / name, content)
     return {folder / name: what for name, (_, what) in contents.items()}
 
 
-def flash_content(bitstream: bytes, image: MemoryImage) -> bytes:
-    """What the flash of a board with SPRAM holds: the bitstream, nothing, and the image at `IMAGE_OFFSET`."""
-    return bitstream.ljust(IMAGE_OFFSET, b"\xff") + image.to_bytes()
+def flash_content(board: Board, bitstream: bytes, image: MemoryImage) -> bytes:
+    """What the flash of a board with SPRAM holds: the bitstream, nothing, and the image at `Board.image_offset`."""
+    offset = board.image_offset
+    if offset is None or len(bitstream) > offset:
+        raise TritweaveError(
+            f"{board.name}: its bitstream has {len(bitstream):,} bytes, its image_offset is {offset}; "
+            "the image lies behind the bitstream"
+        )
+    return bitstream.ljust(offset, b"\xff") + image.to_bytes()
 
 
 def bitstream_folder(board: Board) -> Path:

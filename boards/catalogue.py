@@ -1,7 +1,8 @@
 """The boards: a platform of amaranth-boards each, and what it does not say."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from amaranth.build import Attrs, PinsN, Platform, Resource, Subsignal
 from amaranth.build import Pins as PinsOf
@@ -25,36 +26,56 @@ from rtl.demo.displays import Display, Leds, Pulses, SevenSegments
 from rtl.link.uart import UartConfig
 
 
-class Board(NamedTuple):
-    """A board, and the engine that is put on it by default."""
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board, and the engine that is put on it by default.
+
+    What belongs to the board itself has no default, and no board is made from another one: what a board has not said
+    must not come from its neighbour.
+    """
 
     name: str
     title: str
     platform: type[Platform]
-    clock_hz: int
-    """Of the engine."""
     baud: int
     link: str
     """Where a host is connected."""
+    ram: tuple[tuple[str, ...], ...]
+    """The programs that load a bitstream until power is off, each with its arguments in front of the file."""
+    flash: tuple[tuple[str, ...], ...]
+    """The same for good."""
+    ports: Mapping[str, str]
+    """Where the ports of its tops lie beside the clock and the line, see `boards.pins.find_pins`."""
+    display: type[Display]
+    """What shows the demonstration's answers, on port ``display``."""
+    clock_hz: int
+    """Of the engine."""
     fold: Fold
     packing: str
     array: str
+    image_offset: int | None
+    """With weights in SPRAM, where the memory image lies in the flash, in bytes: behind the bitstream."""
     vectors: int = 2
     """In flight; with one, fewer block RAMs."""
-    ram: tuple[tuple[str, ...], ...] = ()
-    """The programs that load a bitstream until power is off, each with its arguments in front of the file."""
-    flash: tuple[tuple[str, ...], ...] = ()
-    """The same for good."""
     clock: str = ""
     """The platform's clock, if not its default one."""
     pll_pad: bool = False
     """Whether the clock is on the PLL's own pin (iCE40)."""
     resources: tuple[Resource, ...] = ()
     """What the platform lacks."""
-    ports: Mapping[str, str] = {}
-    """Where the ports of its tops lie beside the clock and the line, see `boards.pins.find_pins`."""
-    display: type[Display] = Leds
-    """What shows the demonstration's answers, on port ``display``."""
+
+    def __post_init__(self) -> None:
+        if not self.ram and not self.flash:
+            raise TritweaveError(f"{self.name}: neither ram nor flash names a program that configures it")
+        if self.spram != (self.image_offset is not None):
+            needs = "has SPRAM; say where in its flash the image lies" if self.spram else "has no SPRAM; it takes None"
+            raise TritweaveError(f"{self.name}: image_offset is {self.image_offset}; {self.device.name} {needs}")
+        wanted = {f"display[{bit}]" for bit in range(self.display.WIDTH)}
+        wanted |= {*_FLASH, "light"} if self.spram else set()
+        if wanted != set(self.ports):
+            raise TritweaveError(
+                f"{self.name}: its ports are {', '.join(sorted(self.ports))}; its tops have {', '.join(sorted(wanted))}"
+            )
 
     @property
     def device(self) -> Device:
@@ -103,103 +124,130 @@ _SEVEN_SEGMENTS = Resource(
 )
 """1BitSquared's seven-segment PMOD on PMOD1A: segments low active, the last pin chooses one of its two digits."""
 
-_ICEBREAKER = Board(
-    "icebreaker",
-    "1BitSquared iCEBreaker",
-    ICEBreakerPlatform,
-    clock_hz=24_000_000,
-    baud=1_000_000,
-    link="its USB port (FT2232H, second channel)",
-    fold=Fold(8, 5, 1),
-    packing="5t8b",
-    array="ice40",
-    flash=(("openFPGALoader", "-b", "ice40_generic", "-f"), ("iceprog",)),
-    pll_pad=True,
-    resources=(_SEVEN_SEGMENTS,),
-    ports={
-        **_FLASH,
-        "light": "led_g 0",
-        **{f"display[{place}]": f"seven_segments 0 {part}" for place, part in enumerate((*"abcdefg", "right"))},
-    },
-    display=SevenSegments,
-)
-_ULX3S = Board(
-    "ulx3s-12f",
-    "Radiona ULX3S 12F",
-    ULX3S_12F_Platform,
-    clock_hz=50_000_000,
-    baud=1_000_000,
-    link="its USB port (FT231X)",
-    fold=Fold(16, 16, 8),
-    packing="3t5b",
-    array="ecp5",
-    ram=(("openFPGALoader", "-b", "ulx3s", "-m"),),
-    flash=(("openFPGALoader", "-b", "ulx3s", "-f"),),
-    ports=_LEDS,
-)
-_ORANGECRAB = _ULX3S._replace(
-    name="orangecrab-25f",
-    title="OrangeCrab r0.2 25F",
-    platform=OrangeCrabR0_2_25FPlatform,
-    clock_hz=48_000_000,
-    link="header pins 0 (from the host) and 1 (to the host)",
-    ram=(),
-    # Both through its boot loader, which is there while its button is held at power-up.
-    flash=(("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"), ("openFPGALoader", "-b", "orangeCrab")),
-    resources=(UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33")),),
-    ports=_GREEN_AND_RED,
-    display=Pulses,
-)
+_UP5K: dict[str, Any] = {
+    "clock_hz": 24_000_000,
+    "fold": Fold(8, 5, 1),
+    "packing": "5t8b",
+    "array": "ice40",
+    "image_offset": 1 << 17,
+}
+"""The engine on an iCE40 UP5K, whose bitstream has 104,090 bytes."""
+_ECP5: dict[str, Any] = {
+    "clock_hz": 50_000_000,
+    "fold": Fold(16, 16, 8),
+    "packing": "3t5b",
+    "array": "ecp5",
+    "image_offset": None,
+}
+"""The engine on an ECP5."""
+
+
+def _ulx3s(size: str, platform: type[Platform]) -> Board:
+    """One printed circuit board, four FPGAs."""
+    return Board(
+        name=f"ulx3s-{size.lower()}",
+        title=f"Radiona ULX3S {size}",
+        platform=platform,
+        baud=1_000_000,
+        link="its USB port (FT231X)",
+        ram=(("openFPGALoader", "-b", "ulx3s", "-m"),),
+        flash=(("openFPGALoader", "-b", "ulx3s", "-f"),),
+        ports=_LEDS,
+        display=Leds,
+        **_ECP5,
+    )
+
+
+def _orangecrab(size: str, platform: type[Platform]) -> Board:
+    """One printed circuit board, two FPGAs."""
+    return Board(
+        name=f"orangecrab-{size.lower()}",
+        title=f"OrangeCrab r0.2 {size}",
+        platform=platform,
+        baud=1_000_000,
+        link="header pins 0 (from the host) and 1 (to the host)",
+        ram=(),
+        # Both through its boot loader, which is there while its button is held at power-up.
+        flash=(("dfu-util", "-d", "1209:5af0", "-a", "0", "-D"), ("openFPGALoader", "-b", "orangeCrab")),
+        resources=(UARTResource(0, rx="0", tx="1", conn=("io", 0), attrs=Attrs(IO_TYPE="LVCMOS33")),),
+        ports=_GREEN_AND_RED,
+        display=Pulses,
+        **{**_ECP5, "clock_hz": 48_000_000},
+    )
+
 
 BOARDS = {
     board.name: board
     for board in (
-        _ICEBREAKER,
-        _ICEBREAKER._replace(
+        Board(
+            name="icebreaker",
+            title="1BitSquared iCEBreaker",
+            platform=ICEBreakerPlatform,
+            baud=1_000_000,
+            link="its USB port (FT2232H, second channel)",
+            ram=(),
+            flash=(("openFPGALoader", "-b", "ice40_generic", "-f"), ("iceprog",)),
+            pll_pad=True,
+            resources=(_SEVEN_SEGMENTS,),
+            ports={
+                **_FLASH,
+                "light": "led_g 0",
+                **{f"display[{place}]": f"seven_segments 0 {part}" for place, part in enumerate((*"abcdefg", "right"))},
+            },
+            display=SevenSegments,
+            **_UP5K,
+        ),
+        Board(
             name="icesugar",
             title="Muse Lab iCESugar",
             platform=ICESugarPlatform,
             baud=115_200,
             link="its USB port (iCELink)",
+            ram=(),
             flash=(("icesprog",),),
-            resources=(),
+            pll_pad=True,
             ports={**_FLASH, "light": "led_g 0", "display[0]": "led_g 0", "display[1]": "led_r 0"},
             display=Pulses,
+            **_UP5K,
         ),
-        _ICEBREAKER._replace(
+        Board(
             name="upduino-v3",
             title="tinyVision.ai UPduino v3 (its OSC jumper closed)",
             platform=UpduinoV3Platform,
+            baud=1_000_000,
             link="header pins 9 (from the host) and 6 (to the host)",
+            ram=(),
             flash=(("iceprog",),),
             clock="clk12",
-            pll_pad=False,
             resources=(UARTResource(0, rx="11", tx="12", conn=("j", 1), attrs=Attrs(IO_STANDARD="SB_LVCMOS")),),
             ports={**_FLASH, "light": "rgb_led 0 g", **_GREEN_AND_RED},
             display=Pulses,
+            **_UP5K,
         ),
         Board(
-            "ice40-hx8k",
-            "Lattice iCE40-HX8K breakout board",
-            ICE40HX8KBEVNPlatform,
-            clock_hz=48_000_000,
+            name="ice40-hx8k",
+            title="Lattice iCE40-HX8K breakout board",
+            platform=ICE40HX8KBEVNPlatform,
             baud=1_000_000,
             link="its USB port (FT2232H, second channel)",
-            fold=Fold(8, 5, 1),
-            packing="5t8b",
-            array="ice40",
-            vectors=1,
             ram=(("iceprog", "-S"),),
             flash=(("openFPGALoader", "-b", "ice40_generic", "-f"), ("iceprog",)),
             ports=_LEDS,
+            display=Leds,
+            clock_hz=48_000_000,
+            fold=Fold(8, 5, 1),
+            packing="5t8b",
+            array="ice40",
+            image_offset=None,
+            vectors=1,
         ),
-        _ULX3S,
-        _ULX3S._replace(name="ulx3s-25f", title="Radiona ULX3S 25F", platform=ULX3S_25F_Platform),
-        _ULX3S._replace(name="ulx3s-45f", title="Radiona ULX3S 45F", platform=ULX3S_45F_Platform),
-        _ULX3S._replace(name="ulx3s-85f", title="Radiona ULX3S 85F", platform=ULX3S_85F_Platform),
-        _ORANGECRAB,
-        _ORANGECRAB._replace(name="orangecrab-85f", title="OrangeCrab r0.2 85F", platform=OrangeCrabR0_2_85FPlatform),
-        _ULX3S._replace(
+        _ulx3s("12F", ULX3S_12F_Platform),
+        _ulx3s("25F", ULX3S_25F_Platform),
+        _ulx3s("45F", ULX3S_45F_Platform),
+        _ulx3s("85F", ULX3S_85F_Platform),
+        _orangecrab("25F", OrangeCrabR0_2_25FPlatform),
+        _orangecrab("85F", OrangeCrabR0_2_85FPlatform),
+        Board(
             name="icesugar-pro",
             title="Muse Lab iCESugar-Pro",
             platform=ICESugarProPlatform,
@@ -209,15 +257,19 @@ BOARDS = {
             flash=(("icesprog",),),
             ports=_GREEN_AND_RED,
             display=Pulses,
+            **_ECP5,
         ),
-        _ULX3S._replace(
+        Board(
             name="ecpix5-45f",
             title="LambdaConcept ECPIX-5 45F",
             platform=ECPIX545Platform,
+            baud=1_000_000,
             link="its debug USB port (FT2232H, second channel)",
             ram=(("openFPGALoader", "-b", "ecpix5", "-m"),),
             flash=(("openFPGALoader", "-b", "ecpix5", "-f"),),
             ports={f"display[{number}]": f"rgb_led {number} g" for number in range(Leds.WIDTH)},
+            display=Leds,
+            **_ECP5,
         ),
     )
 }

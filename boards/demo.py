@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from boards.catalogue import Board
-from boards.planning import IMAGE_OFFSET, lacks, top_verilog
+from boards.planning import lacks, top_verilog
 from gen.output.hosted import flash_loader
 from gen.plan.plan import Plan
 from gen.plan.presets import mnist_images
@@ -61,8 +61,8 @@ def demo_verilog(board: Board, plan: Plan, *, tick_seconds: float = TICK_SECONDS
         showcase,
         board.display(outputs),
         tick=round(tick_seconds * board.clock_hz),
-        init=None if board.spram else {name: plan.image.integers(name) for name in MEMORIES},
-        loader=flash_loader(plan, board.clock_hz, IMAGE_OFFSET) if board.spram else None,
+        init={name: plan.image.integers(name) for name in MEMORIES} if board.image_offset is None else None,
+        loader=None if board.image_offset is None else flash_loader(plan, board.clock_hz, board.image_offset),
     )
     return top_verilog(board, plan, core, {"images": f"{IMAGES}, {BITS} bits a pixel, answers {images.answers}"})
 

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from amaranth.build import Platform, Resource
+from amaranth.build import Platform, Resource, ResourceError
+
+from golden.errors import TritweaveError
 
 
 class Pin(NamedTuple):
@@ -71,16 +73,19 @@ def find_pins(platform: type[Platform], resources: Sequence[Resource], clock: st
         made.add_resources(resources)
         return made
 
-    def pin(place: str) -> Pin:
+    def pin(port: str, place: str) -> Pin:
         # Of a platform of its own: parts that nobody wants may share pins with another resource.
         name, number, *parts = place.split()
-        found = fresh().request(name, int(number), dir="-")
-        for part in parts:
-            found = getattr(found, part)
+        try:
+            found = fresh().request(name, int(number), dir="-")
+            for part in parts:
+                found = getattr(found, part)
+        except (ResourceError, AttributeError) as error:
+            raise TritweaveError(f"port {port}: {platform.__name__} has no {place!r} ({error})") from error
         metadata = found.io.metadata[0]
         return Pin(metadata.name, dict(metadata.attrs), found.invert[0])
 
     board = fresh()
     name = clock or board.default_clk
-    found = {port: pin(place) for port, place in {"clk": f"{name} 0", **ports}.items()}
+    found = {port: pin(port, place) for port, place in {"clk": f"{name} 0", **ports}.items()}
     return Pins(int(board.lookup(name).clock.frequency), found)

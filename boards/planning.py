@@ -18,9 +18,6 @@ from golden.schemes.network import AnyNetwork
 from rtl.link.config import LinkConfig
 from rtl.memory.spram import SpramMemory
 
-IMAGE_OFFSET = 1 << 17
-"""Where an image is in the flash of a board with SPRAM: behind an UP5K's bitstream, which has 104,090 bytes."""
-
 _LINK_LUT4 = 750  # of the host link, as synthesised for `mnist-small` on iCE40
 _LOADER_LUT4 = 350  # of the flash loader, the same
 
@@ -72,7 +69,7 @@ def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int
 
 def board_verilog(board: Board, plan: Plan) -> str:
     """The Verilog of the board's FPGA, the engine with its host link: module `gen.plan.plan.MODULE`."""
-    core = hosted_engine(plan, board.uart, offset=IMAGE_OFFSET if board.spram else None)
+    core = hosted_engine(plan, board.uart, offset=board.image_offset)
     return top_verilog(board, plan, core, {"line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit"})
 
 
@@ -92,7 +89,7 @@ def top_verilog(board: Board, plan: Plan, core: wiring.Component, details: Mappi
     pins = board.pins()
     pll = choose_pll(board.device.family, pins.clock_hz, board.clock_hz, pad=board.pll_pad)
     parameters = {
-        "network": plan.network.name + (f", in SPI flash from byte {IMAGE_OFFSET} on" if board.spram else ""),
+        "network": plan.network.name + (f", in SPI flash from byte {board.image_offset} on" if board.spram else ""),
         "fold": plan.fold,
         "config": f"{identify(plan.config, board.clock_hz).config:08x}",
         "clock": f"{board.clock_hz} Hz from {pins.clock_hz} Hz",

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from boards import build
 from boards.build import STEPS, BoardBuild, build_board
 from boards.catalogue import board_named
-from boards.planning import IMAGE_OFFSET, board_verilog, plan_for
+from boards.planning import board_verilog, plan_for
 from gen.plan.plan import Fold, Plan
 from golden.errors import TritweaveError
 from golden.files.checkpoint import write_checkpoint
@@ -51,7 +51,7 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
     flash = tmp_path / "out" / "tritweave.flash"
     assert flash.exists() == board.spram
     if board.spram:
-        assert flash.read_bytes() == bitstream.read_bytes().ljust(IMAGE_OFFSET, b"\xff") + image
+        assert flash.read_bytes() == bitstream.read_bytes().ljust(1 << 17, b"\xff") + image
 
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == made
     calls: list[int] = []

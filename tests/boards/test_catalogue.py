@@ -1,14 +1,17 @@
 import json
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from boards.catalogue import BOARDS, board_named
+from boards.catalogue import BOARDS, Board, board_named
 from boards.planning import misfits, plan_for
 from gen.plan.plan import Fold
 from gen.plan.presets import load_network
 from golden.errors import TritweaveError
+from rtl.demo.displays import Leds, Pulses
 from tritweave import app
 
 PINS = {
@@ -71,6 +74,38 @@ def test_models_fit_where_the_memories_allow() -> None:
 def test_an_unknown_board_is_named() -> None:
     with pytest.raises(TritweaveError, match="board 'icebraker' is not known; the boards are icebreaker, "):
         board_named("icebraker")
+
+
+def test_a_board_says_everything_that_is_its_own() -> None:
+    said = {field.name: getattr(BOARDS["ulx3s-12f"], field.name) for field in fields(Board)}
+    for name in ("link", "baud", "ram", "flash", "ports", "display", "image_offset"):
+        with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
+            Board(**{field: value for field, value in said.items() if field != name})
+
+
+@pytest.mark.parametrize(
+    ("board", "change", "message"),
+    [
+        ("icebreaker", {"image_offset": None}, "image_offset is None; ice40-up5k has SPRAM; say where in its flash"),
+        ("ulx3s-12f", {"image_offset": 1 << 17}, "image_offset is 131072; ecp5-12f has no SPRAM; it takes None"),
+        ("icesugar", {"flash": ()}, "neither ram nor flash names a program that configures it"),
+        (
+            "icebreaker",
+            {"display": Pulses},
+            r"its ports are display\[0\], .*; its tops have display\[0\], display\[1\], f",
+        ),
+        ("ulx3s-12f", {"ports": {}}, r"its ports are ; its tops have display\[0\], "),
+    ],
+)
+def test_what_a_board_took_from_another_is_an_error(board: str, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(TritweaveError, match=f"^{board}: {message}"):
+        replace(BOARDS[board], **change)
+
+
+def test_a_pin_that_the_board_lacks_is_an_error() -> None:
+    board = replace(BOARDS["icesugar-pro"], ports=BOARDS["ulx3s-12f"].ports, display=Leds)
+    with pytest.raises(TritweaveError, match=r"^port display\[0\]: ICESugarProPlatform has no 'led 0' \(.*led#0"):
+        board.pins()
 
 
 def test_the_command_lists_every_board_and_what_fits(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def watched(plan: Plan, flash: bytes, cycles: int) -> list[int]:
 def test_the_digit_shows_the_models_answer_to_each_image_in_turn(plan: Plan) -> None:
     answers = shown_images(plan).answers
     assert answers == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    flash = flash_content(b"", plan.image)
+    flash = flash_content(BOARD, b"", plan.image)
     shown = watched(plan, flash, 16 * (len(plan.image.to_bytes()) + 100) + 25 * BOARD.display.TICKS * TICK)
     assert shown[0] == RIGHT_DIGIT
     expected = [PATTERNS[answer] | RIGHT_DIGIT for answer in answers] * 3
@@ -52,7 +52,7 @@ def test_the_digit_shows_the_models_answer_to_each_image_in_turn(plan: Plan) -> 
 
 
 def test_damaged_flash_blinks(plan: Plan) -> None:
-    flash = bytearray(flash_content(b"", plan.image))
+    flash = bytearray(flash_content(BOARD, b"", plan.image))
     flash[-9] ^= 4
     shown = watched(plan, bytes(flash), 16 * (len(plan.image.to_bytes()) + 100) + 20 * TICK)
     assert len(shown) in range(18, 24)
@@ -90,4 +90,4 @@ def test_the_command_builds_it_on_request(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen == ["demo of icebreaker"]
     assert "over the host link" not in result.output
     assert json.loads((tmp_path / "out" / "report.json").read_text())["demo"]
-    assert (tmp_path / "out" / "tritweave.flash").read_bytes() == flash_content(b"bits", plan.image)
+    assert (tmp_path / "out" / "tritweave.flash").read_bytes() == flash_content(BOARD, b"bits", plan.image)
