@@ -130,7 +130,10 @@ def simulate(
         bool, typer.Option("--load", help="Bring the weights in through the load port instead of building them in.")
     ] = False,
     waves: Annotated[
-        Path | None, typer.Option("--waves", metavar="FILE", help="Write a trace, .fst or .vcd (use few images).")
+        Path | None,
+        typer.Option(
+            "--waves", metavar="FILE", help="Write a trace, .fst or .vcd, or a picture, .png (use few images)."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Simulations at a time.")] = 2,
     json_file: JsonOption = None,

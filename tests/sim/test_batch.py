@@ -9,6 +9,7 @@ from golden.errors import TritweaveError
 from golden.network import Layer, Network
 from sim.batch import BatchRun, run_batch
 from sim.toolchain import trace_flags
+from sim.wave_plot import plot_waves, read_runs
 
 VECTORS = 37
 
@@ -76,6 +77,16 @@ def test_a_trace_is_written_where_it_was_asked_for(plan: Plan, vectors: np.ndarr
     check(plan, vectors[:2], run_batch(plan, vectors[:2], waves=waves))
     assert waves.stat().st_size > 1000
     assert [path.name for path in tmp_path.iterdir()] == [waves.name]
+    if kind == "vcd":
+        runs = {row: sum(length for _, length, _ in found) for row, found in read_runs(waves).items()}
+        config = plan.config
+        words = {"input words": config.input_words, "result words": config.result_words}
+        chunks = sum(tiles * chunks for tiles, chunks in plan.tiling)
+        assert {row: runs[row] for row in words} == {row: 2 * count for row, count in words.items()}
+        assert runs["chunks issued"] == 2 * chunks
+        assert runs["quantiser takes"] == runs["quantiser gives"] > runs["input words"]
+        plot_waves(waves, tmp_path / "run.png")
+        assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_another_kind_of_trace_is_refused(plan: Plan, vectors: np.ndarray) -> None:
@@ -99,3 +110,12 @@ def test_vectors_that_do_not_fit_are_named(plan: Plan, shape: tuple[int, int], d
 def test_the_number_of_workers_has_limits(plan: Plan, vectors: np.ndarray) -> None:
     with pytest.raises(TritweaveError, match="workers is 0; it must be from 1 to 64"):
         run_batch(plan, vectors, workers=0)
+
+
+def test_a_trace_of_something_else_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.vcd"
+    other.write_text("$scope module top $end\n$var wire 1 ! clk $end\n$upscope $end\n$enddefinitions $end\n#0\n1!\n")
+    with pytest.raises(
+        TritweaveError, match=r"other\.vcd has no signals core\.issue, core\.region, .*; is it the trace"
+    ):
+        read_runs(other)
