@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from hatch_build import rewritten
+from hatch_build import FOLDERS, rewritten
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -69,8 +69,8 @@ def project(wheel: Path) -> Path:
 def test_a_wheel_carries_one_package_with_all_its_files(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {"tritweave", "tritweave-0.1.0.dist-info"}
-    tracked = run("git", "ls-files", "boards", "gen", "golden", "rtl", "sim", "tb", folder=ROOT).split()
-    assert {f"tritweave/{name}" for name in tracked} <= set(names)
+    files = [file.relative_to(ROOT) for folder in FOLDERS for file in (ROOT / folder).rglob("*.*") if file.is_file()]
+    assert {f"tritweave/{file}" for file in files if file.suffix != ".pyc"} <= set(names)
 
 
 @pytest.mark.parametrize(
