@@ -1,6 +1,11 @@
-"""The last change to a synthesised ECP5 netlist before it is placed: carry chains whose ends are open."""
+"""The last changes to a synthesised ECP5 netlist before it is placed, which Yosys does not make.
 
-from typing import Any
+Carry chains get open ends, and block RAMs the registers that stand behind them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
 
 from rtl.array.carry_chain import START
 
@@ -35,3 +40,71 @@ def open_chain_ends(netlist: dict[str, Any]) -> int:
                 connections["CIN"] = ["x"]
                 opened += 1
     return opened
+
+
+_BLOCK_RAM_BITS: Final = 18
+_WIDE: Final = 36
+
+
+def fold_output_registers(netlist: dict[str, Any]) -> int:
+    """Move the registers behind block RAMs into them; returns how many block RAM ports got theirs.
+
+    Without its own register a DP16KD answers 5.6 ns after the clock, and a register in the fabric behind it must wait
+    for that and the wires. A port's register can move where every bit that is read goes to one flip-flop and nowhere
+    else, and all of these have the port's clock, one enable, no reset, and begin at 0, as the block RAM's own does.
+
+    Parameters
+    ----------
+    netlist
+        What Yosys's ``write_json`` writes, changed in place.
+
+    """
+    folded = 0
+    for module in netlist["modules"].values():
+        pins = [bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits]
+        uses = Counter(pins + [bit for port in module["ports"].values() for bit in port["bits"]])
+        registers = {
+            cell["connections"]["DI"][0]: (name, cell)
+            for name, cell in module["cells"].items()
+            if cell["type"] == "TRELLIS_FF" and _plain(cell)
+        }
+        for memory in [cell for cell in module["cells"].values() if cell["type"] == "DP16KD"]:
+            for outputs, ports in _readers(memory).items():
+                # A net of two pins is the output and one reader.
+                read = [pin for pin in outputs if uses[memory["connections"][pin][0]] > 1]
+                nets = {pin: memory["connections"][pin][0] for pin in read}
+                if not read or any(uses[net] > 2 or net not in registers for net in nets.values()):
+                    continue
+                behind = {pin: registers[net] for pin, net in nets.items()}
+                clocks = {cell["connections"]["CLK"][0] for _, cell in behind.values()}
+                enables = {_enable(cell) for _, cell in behind.values()}
+                if clocks != {memory["connections"][f"CLK{port}"][0] for port in ports} or len(enables) > 1:
+                    continue
+                for pin, (name, register) in behind.items():
+                    memory["connections"][pin] = register["connections"]["Q"]
+                    del module["cells"][name]
+                for port in ports:
+                    memory["parameters"][f"REGMODE_{port}"] = "OUTREG"
+                    memory["connections"][f"OCE{port}"] = [*enables]
+                folded += 1
+    return folded
+
+
+def _readers(memory: Mapping[str, Any]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """A block RAM's outputs that are one word, and the ports whose registers stand behind them."""
+    by_port = {port: tuple(f"DO{port}{bit}" for bit in range(_BLOCK_RAM_BITS)) for port in "AB"}
+    if int(memory["parameters"]["DATA_WIDTH_B"], 2) == _WIDE:
+        return {by_port["A"] + by_port["B"]: ("A", "B")}
+    return {outputs: (port,) for port, outputs in by_port.items()}
+
+
+def _plain(register: Mapping[str, Any]) -> bool:
+    """Whether a flip-flop has no reset and begins at 0."""
+    parameters, connections = register["parameters"], register["connections"]
+    unset = connections.get("LSR", ["0"]) == ["0"] and parameters.get("LSRMUX", "LSR") == "LSR"
+    return unset and parameters.get("REGSET", "RESET") == "RESET" and parameters.get("CLKMUX", "CLK") == "CLK"
+
+
+def _enable(register: Mapping[str, Any]) -> int | str:
+    """The net that enables a flip-flop, or a constant."""
+    return register["connections"]["CE"][0] if register["parameters"]["CEMUX"] == "CE" else "1"

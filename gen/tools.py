@@ -17,8 +17,9 @@ from inspect import getsource
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gen import netlist as changes
 from gen.builds import kept_build
-from gen.netlist import open_chain_ends
+from gen.netlist import fold_output_registers, open_chain_ends
 from golden.errors import TritweaveError
 
 
@@ -43,7 +44,7 @@ class Part(NamedTuple):
     """The clock that a whole engine is meant to reach."""
 
 
-_ECP5 = "synth_ecp5 -nowidelut"
+_ECP5 = "synth_ecp5 -nowidelut -no-rw-check"
 _ANY_PIN = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
 PARTS = {
     part.name: part
@@ -111,7 +112,7 @@ class Tools:
     versions: Mapping[str, str]
 
     def synthesise(self, part: Part, name: str, verilog: str) -> "Netlist":
-        """The netlist of a Verilog module called `name`; on ECP5 with the ends of its carry chains open."""
+        """The netlist of a Verilog module called `name`; on ECP5 as `gen.netlist` changes it."""
         script = (
             f"read_verilog design.v; {part.synthesis} -top {name} -json netlist.json; "
             "tee -q -o statistics.json stat -json"
@@ -125,9 +126,10 @@ class Tools:
                 file = folder / "netlist.json"
                 netlist = json.loads(file.read_text())
                 open_chain_ends(netlist)
+                fold_output_registers(netlist)
                 file.write_text(json.dumps(netlist))
 
-        depends = [script, getsource(open_chain_ends), *self.versions.values()]
+        depends = [script, getsource(changes), *self.versions.values()]
         folder = kept_build("bench", f"{name}-{part.family}", {"design.v": verilog}, depends, make)
         return Netlist(self, part, name, folder)
 

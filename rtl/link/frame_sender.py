@@ -9,7 +9,7 @@ from golden.link.format import CRC_BYTES, DELIMITER, FULL_BLOCK, HEADER_BYTES
 from rtl.crc32 import Crc32
 from rtl.layouts import BYTE
 from rtl.limits import check_range
-from rtl.link.selection import selected_byte
+from rtl.selection import selected_byte
 
 
 class FrameSender(wiring.Component):

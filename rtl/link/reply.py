@@ -20,7 +20,7 @@ from golden.link.format import (
 )
 from rtl.layouts import BYTE, words
 from rtl.link.frame_receiver import HEADER, REFUSAL
-from rtl.link.selection import selected, selected_byte
+from rtl.selection import selected, selected_byte
 
 STATE = data.StructLayout({name: 8 * size for name, size in STATE_FIELDS.items()})
 """See `golden.link.format.STATE_FIELDS`."""

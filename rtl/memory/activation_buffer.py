@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.layouts import ACTIVATION, indices, words
 from rtl.limits import check_multiple, check_range
+from rtl.pipeline import registered
 
 
 @dataclass(frozen=True)
@@ -141,5 +142,5 @@ class ActivationBuffer(wiring.Component):
             with m.Elif(self.filled[region]):
                 m.d.sync += count.eq(count + 1)
         m.d.comb += read.addr.eq(bases[self.region] + self.address)
-        m.d.sync += self.chunk.eq(read.data)
+        m.d.comb += self.chunk.eq(registered(m, read.data, "output", reset_less=True))
         return m

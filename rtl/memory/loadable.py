@@ -1,6 +1,8 @@
 """A memory that holds a part of the image: initialised, and loadable through a narrow port."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from itertools import accumulate
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -8,6 +10,11 @@ from amaranth.lib.wiring import In, Out
 from golden.formats import LOAD_WIDTH
 from rtl.layouts import indices
 from rtl.limits import check_range
+from rtl.pipeline import delayed, registered
+from rtl.selection import selected
+
+_BANK_WORDS = (2048, 1024)
+"""What a block RAM of ECP5 has of 9 and of 18 bits; a rest that is smaller is one bank."""
 
 
 class LoadableMemory(wiring.Component):
@@ -34,6 +41,10 @@ class LoadableMemory(wiring.Component):
         In: one transfer of the word at `load_address`; the word is written with its last transfer.
 
     Throughput: one word a cycle read; a read sees words whose last transfer was at least one cycle before.
+
+    A memory deeper than a block RAM is made of banks that are not, and selects behind their output registers: with
+    nothing between a block and its register, ECP5 has the register in the block (`gen.netlist`), which answers in a
+    third of the time.
 
     """
 
@@ -74,20 +85,40 @@ class LoadableMemory(wiring.Component):
         return kept
 
     def elaborate(self, platform) -> Module:
-        """The memory and its output register."""
+        """The banks, each with its output register, and the choice among them."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=sum(self.transfers), depth=len(indices(self.depth)), init=self.init)
-        read = memory.read_port()
-        m.d.comb += read.addr.eq(self.address)
-        m.d.sync += self.data.eq(read.data)
-        if self.writable:
-            write = memory.write_port()
-            m.d.comb += [
-                write.addr.eq(self.load_address),
-                write.data.eq(self._gathered(m)),
-                write.en.eq(self.load_valid & self.load_last),
-            ]
+        outputs = []
+        word = self._gathered(m) if self.writable else None
+        for index, bank in enumerate(self._banks):
+            memory = Memory(shape=len(self.data), depth=len(indices(len(bank))), init=self.init[bank.start : bank.stop])
+            m.submodules[f"bank_{index}"] = memory
+            read = memory.read_port()
+            m.d.comb += read.addr.eq(self.address)
+            outputs.append(registered(m, read.data, f"output_{index}", reset_less=True))
+            if word is not None:
+                write, here = memory.write_port(), self._bank_of(self.load_address) == index
+                m.d.comb += [
+                    write.addr.eq(self.load_address),
+                    write.data.eq(word),
+                    write.en.eq(self.load_valid & self.load_last & here),
+                ]
+        chosen = delayed(m, self._bank_of(self.address), self.LATENCY, "bank", reset_less=True)
+        m.d.comb += self.data.eq(selected(outputs, chosen))
         return m
+
+    def _bank_of(self, address: Value) -> Value:
+        """The number of the bank that has a word."""
+        return sum((address >= bank.start for bank in self._banks[1:]), Const(0, 1))
+
+    @property
+    def _banks(self) -> list[range]:
+        """The words of each bank; each begins at a multiple of its size, because sizes fall by powers of two."""
+        sizes, rest = [], self.depth
+        for words in _BANK_WORDS:
+            sizes += [words] * (rest // words)
+            rest %= words
+        ends = list(accumulate([*sizes, rest] if rest else sizes))
+        return [range(end - size, end) for end, size in zip(ends, [*sizes, rest], strict=False)]
 
     def _gathered(self, m: Module) -> Value:
         """The word that the present transfer completes; a register holds the transfers before it."""

@@ -1,6 +1,9 @@
+from copy import deepcopy
 from typing import Any
 
-from gen.netlist import open_chain_ends
+import pytest
+
+from gen.netlist import fold_output_registers, open_chain_ends
 
 
 def cell(init: int, cin: int | str, cout: int) -> dict[str, Any]:
@@ -32,3 +35,80 @@ def test_only_ends_that_nothing_depends_on_are_opened() -> None:
         "start of a chain that needs its carry": (["0"], [5]),
         "start of a chain with a carry of one": (["1"], [6]),
     }
+
+
+def block_ram(width: int, outputs: dict[str, int]) -> dict[str, Any]:
+    parameters = {
+        "DATA_WIDTH_A": f"{width:b}",
+        "DATA_WIDTH_B": f"{width:b}",
+        "REGMODE_A": "NOREG",
+        "REGMODE_B": "NOREG",
+    }
+    pins = {f"DO{port}{bit}": [1000 + 100 * (port == "B") + bit] for port in "AB" for bit in range(18)}
+    connections = pins | {pin: [net] for pin, net in outputs.items()}
+    clocks = {"CLKA": [2], "CLKB": [2], "OCEA": ["0"], "OCEB": ["0"]}
+    return {"type": "DP16KD", "parameters": parameters, "connections": connections | clocks}
+
+
+def register(
+    data: int, out: int, *, clock: int = 2, enable: int | None = None, reset: int | str = "0", begins: str = "RESET"
+) -> dict[str, Any]:
+    parameters = {"CEMUX": "1 " if enable is None else "CE", "LSRMUX": "LSR", "CLKMUX": "CLK", "REGSET": begins}
+    connections = {"DI": [data], "Q": [out], "CLK": [clock], "LSR": [reset]}
+    return {
+        "type": "TRELLIS_FF",
+        "parameters": parameters,
+        "connections": connections | ({} if enable is None else {"CE": [enable]}),
+    }
+
+
+def folded(cells: dict[str, Any], ports: dict[str, list[int]] | None = None) -> int:
+    """Ports that were folded in a netlist of these cells, and of module ports with these bits."""
+    named = {name: {"bits": bits} for name, bits in (ports or {}).items()}
+    return fold_output_registers({"modules": {"top": {"cells": cells, "ports": named}}})
+
+
+@pytest.mark.parametrize(("enable", "pin"), [(None, "1"), (7, 7)])
+def test_registers_behind_a_block_ram_move_into_the_port_that_they_belong_to(
+    enable: int | None, pin: int | str
+) -> None:
+    ram = block_ram(18, {"DOB0": 10, "DOB17": 11})
+    cells = {"ram": ram, "low": register(10, 20, enable=enable), "high": register(11, 21, enable=enable)}
+    cells["reader"] = {"type": "LUT4", "parameters": {}, "connections": {"A": [20], "B": [21], "Z": [30]}}
+    assert folded(cells) == 1
+    assert sorted(cells) == ["ram", "reader"]
+    assert (ram["parameters"]["REGMODE_A"], ram["parameters"]["REGMODE_B"]) == ("NOREG", "OUTREG")
+    assert (ram["connections"]["DOB0"], ram["connections"]["DOB17"]) == ([20], [21])
+    assert (ram["connections"]["OCEA"], ram["connections"]["OCEB"]) == (["0"], [pin])
+
+
+def test_a_word_of_36_bits_has_the_registers_of_both_ports() -> None:
+    ram = block_ram(36, {"DOA3": 10, "DOB0": 11})
+    assert folded({"ram": ram, "low": register(11, 20), "high": register(10, 21)}) == 1
+    assert (ram["parameters"]["REGMODE_A"], ram["parameters"]["REGMODE_B"]) == ("OUTREG", "OUTREG")
+    assert (ram["connections"]["DOA3"], ram["connections"]["DOB0"]) == ([21], [20])
+
+
+@pytest.mark.parametrize(
+    ("second", "reader"),
+    [
+        (register(11, 21, clock=3), 30),
+        (register(11, 21, enable=7), 30),
+        (register(11, 21, reset=8), 30),
+        (register(11, 21, begins="SET"), 30),
+        (register(12, 21), 11),  # a bit that something else reads
+        (register(11, 21), 10),  # and one that two read
+    ],
+    ids=["other clock", "other enable", "reset", "begins at 1", "no register", "read before it"],
+)
+def test_registers_stay_where_one_of_them_is_not_like_the_block_rams(second: dict[str, Any], reader: int) -> None:
+    cells = {"ram": block_ram(18, {"DOB0": 10, "DOB17": 11}), "first": register(10, 20), "second": second}
+    cells["reader"] = {"type": "LUT4", "parameters": {}, "connections": {"A": [reader], "Z": [31]}}
+    before = deepcopy(cells)
+    assert folded(cells) == 0
+    assert cells == before
+
+
+def test_registers_of_bits_that_leave_the_module_stay() -> None:
+    cells = {"ram": block_ram(18, {"DOB0": 10}), "only": register(10, 20)}
+    assert folded(cells, {"out": [10]}) == 0
