@@ -14,7 +14,16 @@ from gen.bench.command import app as bench
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import import_weights, inspect_file
 from gen.output.files import write_output
-from gen.plan.command import ArrayOption, FoldOption, InFlightOption, Model, PackingOption, SpramOption, plan_model
+from gen.plan.command import (
+    ArrayOption,
+    DividerOption,
+    FoldOption,
+    InFlightOption,
+    Model,
+    PackingOption,
+    SpramOption,
+    plan_model,
+)
 from gen.plan.devices import DEVICES, device_named
 from gen.plan.fit import fit
 from gen.plan.presets import TEST_LABELS, TEST_VECTORS, load_network
@@ -65,6 +74,7 @@ def plan(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    divider: DividerOption = None,
     spram: SpramOption = False,
     device: Annotated[
         str | None, typer.Option("--device", help=f"Choose the fastest fold that fits: {', '.join(DEVICES)}.")
@@ -76,10 +86,16 @@ def plan(
         raise TritweaveError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
     network, preset = load_network(model)
     if device:
-        choices = {"packing": packing or preset.packing, "array": array, "vectors": in_flight, "spram": spram}
+        choices = {
+            "packing": packing or preset.packing,
+            "array": array,
+            "vectors": in_flight,
+            "divider": divider,
+            "spram": spram,
+        }
         chosen = fit(network, device_named(device), **choices)
     else:
-        chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+        chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     console.print(layers_table(chosen))
     console.print(plan_table(chosen, device))
     write_json(json_file, chosen.figures())
@@ -95,6 +111,7 @@ def generate(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    divider: DividerOption = None,
     spram: SpramOption = False,
     empty: Annotated[
         bool, typer.Option("--empty", help="Leave the memories empty, to be loaded through the load port.")
@@ -102,7 +119,7 @@ def generate(
     json_file: JsonOption = None,
 ) -> None:
     """Write an engine's Verilog, its memory image and its lint waivers."""
-    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+    chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     folder = output or Path("build") / chosen.network.name
     with console.status("generating Verilog"):
         files = write_output(chosen, folder, initialised=not empty)
@@ -122,6 +139,7 @@ def simulate(
     packing: PackingOption = None,
     array: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    divider: DividerOption = None,
     spram: SpramOption = False,
     alone: Annotated[
         bool, typer.Option("--alone", help="Offer each vector only once the one before has left: batch 1.")
@@ -142,7 +160,7 @@ def simulate(
 
     The exit status is 0 only if every logit is equal and the simulated cycles are the predicted ones.
     """
-    chosen = plan_model(model, fold, packing, array, in_flight, spram=spram)
+    chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     answers = labels or (TEST_LABELS if vectors == TEST_VECTORS else None)
     batch, wanted = read_vectors(chosen, images, vectors, answers)
     with progress_bar(f"simulating {chosen.network.name}", len(batch)) as advance:

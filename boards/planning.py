@@ -35,6 +35,7 @@ def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packin
         packing=packing or board.packing,
         array=board.array,
         vectors=board.vectors,
+        multipliers=board.device.multipliers,
         spram=board.spram,
     )
     return replace(plan, family=board.device.family)
@@ -63,6 +64,7 @@ def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int
         ("LUT4", area.lut4 + lut4 + _LOADER_LUT4 * board.spram, device.lut4),
         ("block RAMs", block_rams, device.block_rams),
         ("SPRAM", sprams, device.sprams),
+        ("multipliers", area.multipliers, device.multipliers),
     )
     return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
 

@@ -11,7 +11,16 @@ from gen.bench.parts import bench_array, bench_decoder
 from gen.bench.plot import plot_benches, read_figures
 from gen.bench.tables import bench_table, engine_table
 from gen.command import JsonOption, console, progress_bar, write_json
-from gen.plan.command import ArrayOption, FoldOption, InFlightOption, Model, PackingOption, SpramOption, plan_model
+from gen.plan.command import (
+    ArrayOption,
+    DividerOption,
+    FoldOption,
+    InFlightOption,
+    Model,
+    PackingOption,
+    SpramOption,
+    plan_model,
+)
 from gen.tables import files_table
 from gen.tools import DEFAULT_PARTS, PARTS, part_named
 from golden.formats import PACKINGS
@@ -81,6 +90,7 @@ def engine(
     packing: PackingOption = None,
     implementation: ArrayOption = "portable",
     in_flight: InFlightOption = 2,
+    divider: DividerOption = None,
     spram: SpramOption = False,
     mhz: MhzOption = None,
     load: Annotated[
@@ -91,7 +101,9 @@ def engine(
 ) -> None:
     """Measure a whole engine with its network: size, clock, images a second (minutes; for large folds an hour)."""
     part = part_named(family, device)
-    plan = plan_model(model, fold, packing, implementation, in_flight, spram=spram, writable=load or spram)
+    plan = plan_model(
+        model, fold, packing, implementation, in_flight, divider=divider, spram=spram, writable=load or spram
+    )
     with progress_bar(f"{plan.network.name} engine on {part.name}", steps(seeds)) as advance:
         result = bench_engine(part, plan, mhz=part.engine_mhz if mhz is None else mhz, seeds=seeds, progress=advance)
     console.print(engine_table(result))

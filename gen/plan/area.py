@@ -28,6 +28,8 @@ class Area:
         LUT4; a carry cell of n bits counts n.
     block_rams
         Block RAMs of the family.
+    multipliers
+        Of 18 x 18 bits.
 
     """
 
@@ -37,6 +39,7 @@ class Area:
     quantiser: int
     rest: int
     block_rams: int
+    multipliers: int
 
     @property
     def lut4(self) -> int:
@@ -50,10 +53,8 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     The array is counted bit by bit and agrees with synthesis within a per cent; the quantiser's 23 LUT4 a bit and
     lane and its base were fitted to synthesis of 1 and 4 lanes of 12 and 18 bits. Whole engines are within a fifth.
     """
+    quantiser = _multiplying(config) if config.divider == "multiplying" else _restoring(config)
     rows, columns, lanes, width = config.rows, config.columns, config.lanes, config.accumulator_width
-    # Dividers of groups are four bits wider; signs need none, and 64 LUT4 a lane were measured at 4 lanes of 24 bits.
-    dividers = config.quantizer.width + 4 * config.quantizer.grouped
-    quantiser = dividers * (23 * lanes + 10) if config.quantizer.divided else 64 * lanes
     built = [name for name in MEMORIES if not (config.spram and name == "weights")]
     memories = [(config.depths[name], sum(config.transfers[name])) for name in built]
     memories += [
@@ -71,7 +72,27 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
         quantiser=quantiser,
         rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling,
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories),
+        multipliers=multipliers_needed(config),
     )
+
+
+def multipliers_needed(config: EngineConfig) -> int:
+    """Multipliers of 18 x 18 bits: three a lane of a quantiser that multiplies, one or three of a scale step."""
+    quantised = 3 if config.divider == "multiplying" and config.quantizer.divided else 0
+    scaled = (3 if config.scaling.factors else 1) if config.scaling else 0
+    return config.lanes * (quantised + scaled)
+
+
+def _restoring(config: EngineConfig) -> int:
+    # Dividers of groups are four bits wider; signs need none, and 64 LUT4 a lane were measured at 4 lanes of 24 bits.
+    bits = config.quantizer.width + 4 * config.quantizer.grouped
+    return bits * (23 * config.lanes + 10) if config.quantizer.divided else 64 * config.lanes
+
+
+def _multiplying(config: EngineConfig) -> int:
+    # Fitted to synthesis of 1, 4 and 8 lanes of 12 and 18 bits; most of the base is a reciprocal for each channel.
+    bits = config.quantizer.width
+    return config.lanes * (7 * bits + 6) + 46 * bits + 265
 
 
 def _array(config: EngineConfig, family: str) -> int:

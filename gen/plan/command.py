@@ -8,6 +8,7 @@ from gen.plan.plan import Fold, Plan, plan_network
 from gen.plan.presets import load_network
 from golden.formats import PACKINGS
 from rtl.engine.config import ARRAYS
+from rtl.quantiser.config import DIVIDERS
 
 Model = Annotated[
     str,
@@ -31,6 +32,13 @@ ArrayOption = Annotated[
 InFlightOption = Annotated[
     int, typer.Option("--in-flight", min=1, max=2, help="Vectors in flight: 2 hide each other's latencies.")
 ]
+DividerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--quantiser",
+        help=f"How the quantiser divides: {', '.join(DIVIDERS)}. Default: multiplying with the array `ecp5`.",
+    ),
+]
 SpramOption = Annotated[
     bool, typer.Option("--spram", help="Keep the weights in an iCE40 UP5K's SPRAM, to be loaded at run time.")
 ]
@@ -43,6 +51,7 @@ def plan_model(
     array: str,
     in_flight: int = 2,
     *,
+    divider: str | None = None,
     spram: bool = False,
     writable: bool = True,
 ) -> Plan:
@@ -55,6 +64,7 @@ def plan_model(
         packing=packing or preset.packing,
         array=array,
         vectors=in_flight,
+        divider=divider,
         spram=spram,
         writable=writable,
     )

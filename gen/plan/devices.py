@@ -16,6 +16,8 @@ class Device(NamedTuple):
     """Four-input look-up tables."""
     block_rams: int
     """Block RAMs of the family's size."""
+    multipliers: int = 0
+    """Of 18 x 18 bits, on iCE40 of 16 x 16."""
     sprams: int = 0
     """SPRAM cells, 16 bits x 16,384 words each."""
 
@@ -44,12 +46,12 @@ logic was found from engines as placed: iCE40, unlike ECP5, has no memories in i
 DEVICES = {
     device.name: device
     for device in (
-        Device("ice40-up5k", "ice40", 5280, 30, 4),
+        Device("ice40-up5k", "ice40", 5280, 30, 8, 4),
         Device("ice40-hx8k", "ice40", 7680, 32),
-        Device("ecp5-12f", "ecp5", 12144, 32),
-        Device("ecp5-25f", "ecp5", 24288, 56),
-        Device("ecp5-45f", "ecp5", 43848, 108),
-        Device("ecp5-85f", "ecp5", 83640, 208),
+        Device("ecp5-12f", "ecp5", 12144, 32, 28),
+        Device("ecp5-25f", "ecp5", 24288, 56, 28),
+        Device("ecp5-45f", "ecp5", 43848, 108, 72),
+        Device("ecp5-85f", "ecp5", 83640, 208, 156),
     )
 }
 """Devices by name."""

@@ -22,6 +22,7 @@ def fit(
     packing: str = "2b",
     array: str = "portable",
     vectors: int = 2,
+    divider: str | None = None,
     spram: bool = False,
 ) -> Plan:
     """The plan with the shortest period, and of those the least logic, whose estimate fits the device.
@@ -40,7 +41,14 @@ def fit(
         if rows % lanes or columns % lanes:
             continue
         made = plan_network(
-            network, Fold(rows, columns, lanes), packing=packing, array=array, vectors=vectors, spram=spram
+            network,
+            Fold(rows, columns, lanes),
+            packing=packing,
+            array=array,
+            vectors=vectors,
+            divider=divider,
+            multipliers=device.multipliers,
+            spram=spram,
         )
         plan = replace(made, family=device.family)
         if spram and SpramMemory.cells(sum(plan.config.transfers["weights"]), plan.config.weight_words) > device.sprams:
@@ -48,7 +56,7 @@ def fit(
         area = plan.area
         need = (area.block_rams, area.lut4)
         smallest = min(smallest or need, need)
-        if area.lut4 > budget or area.block_rams > device.block_rams:
+        if area.lut4 > budget or area.block_rams > device.block_rams or _lacks_multipliers(plan, device):
             continue
         # No period is shorter than the array's own cycles, which are cheaper to know.
         if best is not None and plan.cycles.array > best[0]:
@@ -69,3 +77,8 @@ def fit(
             f"block RAMs and {smallest[1]} LUT4; the device has {device.block_rams} and {budget} to plan with"
         )
     return best[2]
+
+
+def _lacks_multipliers(plan: Plan, device: Device) -> bool:
+    """Whether a quantiser that multiplies finds too few of them; a scale step makes do with logic."""
+    return plan.config.divider == "multiplying" and plan.area.multipliers > device.multipliers

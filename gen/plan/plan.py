@@ -1,12 +1,12 @@
 """The plan: a network, the engine that is built for it, and everything that is known of it before it is built."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from gen.plan.area import Area, estimate_area
+from gen.plan.area import Area, estimate_area, multipliers_needed
 from gen.plan.assemble import assemble
 from gen.plan.cycles import Cycles
 from gen.verilog import generate
@@ -119,6 +119,7 @@ class Plan:
             "spram": config.spram,
             "array": config.array,
             "vectors": config.vectors,
+            "divider": config.divider,
             "accumulator_bits": config.accumulator_width,
             "scaling": asdict(config.scaling) if config.scaling else None,
             "layers": [
@@ -142,6 +143,7 @@ class Plan:
                 "lut4_quantiser": area.quantiser,
                 "lut4_rest": area.rest,
                 "block_rams": area.block_rams,
+                "multipliers": area.multipliers,
             },
         }
 
@@ -159,6 +161,7 @@ class Plan:
             "lanes": config.lanes,
             "vectors in flight": config.vectors,
             "packing": config.packing,
+            "quantiser": f"{config.divider} dividers",
             **({"scale step": config.scaling} if config.scaling else {}),
             "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
             "output": f"{config.lanes} x int{config.result_width} a word, up to {config.max_outputs} values",
@@ -177,10 +180,16 @@ def plan_network(
     packing: str = "2b",
     array: str = "portable",
     vectors: int = 2,
+    divider: str | None = None,
+    multipliers: int | None = None,
     spram: bool = False,
     writable: bool = True,
 ) -> Plan:
-    """The smallest engine of a fold that runs the network."""
+    """The smallest engine of a fold that runs the network.
+
+    Without a `divider`, the quantiser multiplies where the array is made of ECP5's cells, because every ECP5 has
+    multipliers, if that is smaller, and the device's `multipliers` are enough or not known; otherwise it divides.
+    """
     scaling = None
     if isinstance(network, SegmentedNetwork):
         network = network.aligned(max(fold.columns, 1))
@@ -198,12 +207,19 @@ def plan_network(
         packing=packing,
         array=array,
         vectors=vectors,
+        divider=divider or "restoring",
         spram=spram,
         scaling=scaling,
         input_signed=network.input_type == "int8",
         writable=writable,
     )
-    return Plan(network, config, ARRAYS[array].family or Plan.family)
+    family = ARRAYS[array].family
+    if divider is None and family == "ecp5" and config.quantizer.rule == "int8":
+        multiplying = replace(config, divider="multiplying")
+        enough = multipliers is None or multipliers_needed(multiplying) <= multipliers
+        if enough and estimate_area(multiplying).quantiser < estimate_area(config).quantiser:
+            config = multiplying
+    return Plan(network, config, family or Plan.family)
 
 
 def _scaling(network: SegmentedNetwork) -> Scaling:

@@ -135,7 +135,7 @@ class _Timeline:
         quantizer = self._config.quantizer
         handover, candidate = _NEVER, None
         for vector in sorted(self._waiting, key=lambda vector: vector.last_word):
-            picked = max(vector.last_word + quantizer.STORE_LATENCY, self._dividers - 1)
+            picked = max(vector.last_word + quantizer.store_latency, self._dividers - 1)
             if candidate is None or (picked < handover and vector.channel < candidate.channel):
                 handover, candidate = max(picked + 1, vector.last_word + quantizer.handover_latency), vector
         return handover, candidate

@@ -45,6 +45,8 @@ class EngineConfig:
         Implementation of the array, one of `ARRAYS`.
     vectors
         Vectors in flight, 1 or 2: with 2, one's layers run while the other's activations are quantised.
+    divider
+        Implementation of the quantiser's divider, one of `rtl.quantiser.config.DIVIDERS`.
     spram
         Whether weights lie in the SPRAM of an iCE40 UP5K instead of block RAM; they then have to be loaded.
     scaling
@@ -68,6 +70,7 @@ class EngineConfig:
     packing: str = "2b"
     array: str = "portable"
     vectors: int = 2
+    divider: str = "restoring"
     spram: bool = False
     scaling: Scaling | None = None
     input_signed: bool = False
@@ -162,9 +165,9 @@ class EngineConfig:
         hidden_words = -(-self.max_hidden // self.lanes)
         depths = (*[hidden_words] * self.vectors, self.input_words)
         if not self.scaling:
-            return QuantizerConfig(self.lanes, width, depths)
+            return QuantizerConfig(self.lanes, width, depths, divider=self.divider)
         groups = self.scaling.groups if self.scaling.factors else 1
-        return QuantizerConfig(self.lanes, width, depths, self.scaling.rule, groups)
+        return QuantizerConfig(self.lanes, width, depths, self.scaling.rule, groups, self.divider)
 
     @property
     def buffer(self) -> BufferConfig:

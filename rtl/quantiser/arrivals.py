@@ -1,9 +1,10 @@
 """The way into the quantiser's memory: which words can enter, where they go, and how much there is of each vector."""
 
-from amaranth.hdl import Array, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl.pipeline import delayed
 from rtl.quantiser.config import QuantizerConfig
 
 
@@ -11,7 +12,8 @@ class Arrivals(wiring.Component):
     """Counts the words of each channel's vector, from its first word to its handover to the way out.
 
     A vector is *ended* once its last word has been accepted, and *stored* once that word is in the memory, which is a
-    cycle later. Its channel's next vector can enter after its handover, a word at a time into the places that it
+    cycle later, and the divider's preparation has passed: vectors leave as soon as they are measured, in whatever order
+    that is. Its channel's next vector can enter after its handover, a word at a time into the places that it
     leaves.
 
     Parameters
@@ -107,8 +109,10 @@ class Arrivals(wiring.Component):
         ]
         for index in range(len(depths)):
             m.d.comb += [self.stored[index].eq(stored[index]), self.words[index].eq(entered[index])]
-        with m.If(self.written_last):
-            m.d.sync += stored[self.written_channel].eq(1)
+        written = Cat(self.written_last, self.written_channel)
+        prepared = delayed(m, written, self.config.preparation_latency, "prepared")
+        with m.If(prepared[0]):
+            m.d.sync += stored[prepared[1:]].eq(1)
         with m.If(accept):
             m.d.sync += [entered[self.channel].eq(entered[self.channel] + 1), ended[self.channel].eq(self.last)]
         with m.If(self.handover):

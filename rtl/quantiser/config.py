@@ -10,10 +10,11 @@ from golden.formats import RULES
 from rtl.layouts import ACTIVATION, indices, levels
 from rtl.limits import check_range
 from rtl.quantiser.divider import RoundingDivider
+from rtl.quantiser.multiplying import MultiplyingDivider
 from rtl.quantiser.restoring import RestoringDivider
 
-DIVIDER: type[RoundingDivider] = RestoringDivider
-"""What divides; any other implementation of the interface can stand here."""
+DIVIDERS: dict[str, type[RoundingDivider]] = {"restoring": RestoringDivider, "multiplying": MultiplyingDivider}
+"""The implementations of the divider."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class QuantizerConfig:
         One of `golden.formats.RULES`.
     groups
         With ``int4-groups``, the most groups of a vector, 1 to 256; otherwise 1.
+    divider
+        One of `DIVIDERS`; ``multiplying``, for devices with multipliers, does not know the rule ``int4-groups``, and
+        takes values of 9 to 33 bits.
 
     """
 
@@ -40,13 +44,15 @@ class QuantizerConfig:
     depths: tuple[int, ...]
     rule: str = "int8"
     groups: int = 1
-
-    STORE_LATENCY = 2
-    """Cycles from the transfer of a vector's last word to the first in which it can be chosen to leave."""
+    divider: str = "restoring"
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise TritweaveError(f"quantiser: rule is {self.rule!r}; it is one of {', '.join(RULES)}")
+        if self.divider not in DIVIDERS:
+            raise TritweaveError(f"quantiser: divider is {self.divider!r}; it is one of {', '.join(DIVIDERS)}")
+        if self.divider == "multiplying" and self.grouped:
+            raise TritweaveError("quantiser: rule int4-groups and divider multiplying; groups need the restoring one")
         check_range("quantiser", "groups", self.groups, 1, 256 if self.grouped else 1)
         check_range("quantiser", "lanes", self.lanes, 1, 1024)
         check_range("quantiser", "width", self.width, 2, 63)
@@ -72,13 +78,23 @@ class QuantizerConfig:
     @property
     def division_latency(self) -> int:
         """Cycles from a word that comes out of the memory to its quotients."""
-        return DIVIDER.latency(self.width - 1) if self.divided else 0
+        return DIVIDERS[self.divider].latency(self.width - 1) if self.divided else 0
+
+    @property
+    def preparation_latency(self) -> int:
+        """Cycles from a vector's largest magnitude to its divisor."""
+        return DIVIDERS[self.divider].preparation_latency(self.width - 1) if self.divided else 0
+
+    @property
+    def store_latency(self) -> int:
+        """Cycles from the transfer of a vector's last word to the first in which it can be chosen to leave."""
+        return 2 + self.preparation_latency
 
     @property
     def handover_latency(self) -> int:
         """Cycles from the transfer of a vector's last word to the soonest handover to the way out."""
         # A group's largest magnitude takes a cycle through its memory.
-        return 1 + self.tree_latency + self.grouped
+        return 1 + self.tree_latency + self.grouped + self.preparation_latency
 
     @property
     def output_latency(self) -> int:

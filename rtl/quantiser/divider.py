@@ -1,6 +1,6 @@
 """The interface of the quantiser's divider, which every implementation of it shares."""
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Module, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,9 +9,9 @@ from rtl.limits import check_range
 
 
 class RoundingDivider(wiring.Component):
-    """``RNE(127·a / peak)``, exact, ties to even, for each lane; the divisor is shared by all lanes.
+    """``RNE(127·a / m)``, exact, ties to even, for each lane; the divisor is shared by all lanes.
 
-    Where asked to, ``RNE(70·a / (9·peak))``, no more than 7, instead; each word has a divisor of its own.
+    Where asked to, ``RNE(70·a / (9·m))``, no more than 7, instead; each word has a divisor of its own.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class RoundingDivider(wiring.Component):
     enable
         In, 1: the pipeline moves; while 0 everything holds.
     magnitudes
-        In, ArrayLayout(width, lanes): |a|, at most `peak`.
+        In, ArrayLayout(width, lanes): |a|, at most m.
     signs
         In, lanes bits: 1 where a is negative.
-    peak
-        In, width bits, at least 1.
+    divisor
+        In, `divisor_shape`: what `prepare` made of m.
     wide
         In, 1, only with `int4`: the word becomes int8, otherwise int4.
     quotients
@@ -44,7 +44,7 @@ class RoundingDivider(wiring.Component):
     enable: Signal
     magnitudes: data.View
     signs: Signal
-    peak: Signal
+    divisor: Value
     wide: Signal
     quotients: data.View
 
@@ -57,7 +57,7 @@ class RoundingDivider(wiring.Component):
                 "enable": In(1),
                 "magnitudes": In(data.ArrayLayout(width, lanes)),
                 "signs": In(lanes),
-                "peak": In(width),
+                "divisor": In(self.divisor_shape(width)),
                 "quotients": Out(data.ArrayLayout(ACTIVATION, lanes)),
             }
             | ({"wide": In(1)} if int4 else {})
@@ -67,3 +67,21 @@ class RoundingDivider(wiring.Component):
     def latency(cls, width: int) -> int:
         """Enabled cycles from a word of magnitudes of `width` bits to its quotients."""
         raise NotImplementedError
+
+    @classmethod
+    def divisor_shape(cls, width: int) -> ShapeLike:
+        """What the lanes are given of an m of `width` bits: m itself, unless an implementation prepares it."""
+        return unsigned(width)
+
+    @classmethod
+    def preparation_latency(cls, width: int) -> int:
+        """Cycles from `prepare`'s `start` to the divisor."""
+        return 0
+
+    @classmethod
+    def prepare(cls, m: Module, peak: Value, start: Value, name: str) -> Value:
+        """The divisor of m = `peak`, at least 1, which is valid with `start`, and as long as the divisor is needed.
+
+        Whatever this takes is a submodule of that name; it is told of one m at a time.
+        """
+        return peak

@@ -1,4 +1,4 @@
-"""Largest magnitudes: of the values of a word, and of the vector that leaves the quantiser."""
+"""Largest magnitudes: of the values of a word, and of vectors."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,15 @@ def largest(m: Module, values: Sequence[Value], cycles: int) -> Value:
     return values[0]
 
 
-def vector_maximum(m: Module, value: Value, into: Value, channels: int, handed: Value, leaving: Value) -> Value:
-    """The largest magnitude of the vector that leaves, or 1, so that a zero vector's quotients are zeros.
+def vector_maxima(m: Module, value: Value, into: Value, channels: int, handed: Value, leaving: Value) -> list[Signal]:
+    """By channel, the largest magnitude of the vector that enters, or 1, so that a zero vector's quotients are zeros.
 
     `value` is the largest magnitude of a word that enters the vector of channel `into`, or 0. In the cycle after its
-    handover, `handed` is 1 and `leaving` is its channel, which then begins anew.
+    handover, `handed` is 1 and `leaving` is its channel, which begins anew behind that cycle.
     """
-    peaks = Array(Signal(len(value), name=f"peak_{index}", init=1) for index in range(channels))
-    peak = peaks[into]
+    peaks = [Signal(len(value), name=f"peak_{index}", init=1) for index in range(channels)]
+    peak = Array(peaks)[into]
     m.d.sync += peak.eq(Mux(value > peak, value, peak))
-    divisor = Signal(len(value), reset_less=True)
     with m.If(handed):
-        m.d.sync += [divisor.eq(peaks[leaving]), peaks[leaving].eq(1)]
-    return Mux(handed, peaks[leaving], divisor)
+        m.d.sync += Array(peaks)[leaving].eq(1)
+    return peaks

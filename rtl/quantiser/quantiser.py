@@ -1,5 +1,7 @@
 """The activation quantiser: vectors of integers in, small integers out, by one of three rules."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -7,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.pipeline import delayed, registered
 from rtl.quantiser.arrivals import Arrivals
-from rtl.quantiser.config import DIVIDER, QuantizerConfig
+from rtl.quantiser.config import DIVIDERS, QuantizerConfig
 from rtl.quantiser.departures import Departures
 from rtl.quantiser.group_factors import GroupFactors, factor_layout
-from rtl.quantiser.maxima import largest, vector_maximum
+from rtl.quantiser.maxima import largest, vector_maxima
 
 
 class Quantizer(wiring.Component):
@@ -96,8 +98,8 @@ class Quantizer(wiring.Component):
         ]
         with m.If(advance):
             m.d.sync += fetched.eq(read.data)
-        peak = self._measure(m, collected, arrivals, departures, read.data)
-        self._quantise(m, fetched, peak, advance)
+        divisor = self._measure(m, collected, arrivals, departures, read.data)
+        self._quantise(m, fetched, divisor, advance)
         # The flags of the words beside these on their way.
         flags = Cat(departures.leave, departures.last, departures.channel)
         for stage in range(config.output_latency):
@@ -129,10 +131,12 @@ class Quantizer(wiring.Component):
         config = self.config
         measured = Array(Signal(name=f"measured_{index}") for index in range(len(config.depths)))
         tag = Cat(arrivals.written_last, arrivals.written_channel)
-        coming = delayed(m, tag, config.handover_latency - 2, "measured_soon")
-        now = registered(m, coming, "measured_now")
+        coming = delayed(m, tag, config.handover_latency - config.preparation_latency - 2, "maximum_soon")
+        now = registered(m, coming, "maximum_now")
+        soon = delayed(m, coming, config.preparation_latency, "measured_soon")
+        this = registered(m, soon, "measured_now")
         for index, before in enumerate(measured):
-            in_next, in_this = (at[0] & (at[1:] == index) for at in (coming, now))
+            in_next, in_this = (at[0] & (at[1:] == index) for at in (soon, this))
             m.d.comb += departures.measured[index].eq(in_next | in_this | before)
             with m.If(in_this):
                 m.d.sync += before.eq(1)
@@ -144,7 +148,9 @@ class Quantizer(wiring.Component):
         value = largest(m, magnitudes, config.tree_latency)
         if not config.grouped:
             handed = registered(m, departures.handover, "handed")
-            return vector_maximum(m, value, now[1:], len(config.depths), handed, departures.leaving_channel)
+            leaving_channel = departures.leaving_channel
+            peaks = vector_maxima(m, value, now[1:], len(config.depths), handed, leaving_channel)
+            return self._divisor(m, peaks, registered(m, now, "maximum_known"), handed, leaving_channel)
         m.submodules.factors = factors = GroupFactors(config.width - 1, config.groups, len(config.depths))
         group_last = delayed(m, arrivals.written & collected.group_last, config.tree_latency, "group_last")
         m.d.comb += [
@@ -161,19 +167,35 @@ class Quantizer(wiring.Component):
         ]
         return factors.peak
 
-    def _quantise(self, m: Module, fetched: data.View, peak: Value, advance: Signal) -> None:
+    def _divisor(self, m: Module, peaks: Sequence[Value], known: Value, handed: Value, leaving_channel: Value) -> Value:
+        """What the divider is given of the vector that leaves, of which `handed` tells in its first cycle.
+
+        `known` has the tag of a vector in the cycle from which on its largest magnitude stands in `peaks`.
+        """
+        make = DIVIDERS[self.config.divider]
+        divisors = Array(
+            make.prepare(m, peak, known[0] & (known[1:] == channel), f"prepared_{channel}")
+            for channel, peak in enumerate(peaks)
+        )
+        held = Signal(len(divisors[0]), name="divisor", reset_less=True)
+        with m.If(handed):
+            m.d.sync += held.eq(divisors[leaving_channel])
+        return Mux(handed, divisors[leaving_channel], held)
+
+    def _quantise(self, m: Module, fetched: data.View, divisor: Value, advance: Signal) -> None:
         """The stage between what the memory gave and `o`: dividers, or signs as they are."""
         config = self.config
         if not config.divided:
             for lane in range(config.lanes):
                 m.d.comb += self.o.payload.data[lane].eq(Cat(1, fetched.signs[lane].replicate(7)))
             return
-        m.submodules.divider = divider = DIVIDER(config.lanes, config.width - 1, int4=config.grouped)
+        make = DIVIDERS[config.divider]
+        m.submodules.divider = divider = make(config.lanes, config.width - 1, int4=config.grouped)
         m.d.comb += [
             divider.enable.eq(advance),
             divider.magnitudes.eq(fetched.magnitudes),
             divider.signs.eq(fetched.signs),
-            divider.peak.eq(peak),
+            Value.cast(divider.divisor).eq(divisor),
             self.o.payload.data.eq(divider.quotients),
         ]
         if config.grouped:

@@ -16,9 +16,9 @@ _QUOTIENT_BITS = ACTIVATION_MAX.bit_length()
 class RestoringDivider(RoundingDivider):
     """Restoring division, a quotient bit a step; with `int4`, everything is four bits wider.
 
-    127·a / peak is at most 127, so seven quotient bits follow from a first remainder of ``127·a >> 7``, which is below
-    `peak`. Rounding needs one comparison more: the quotient goes up when ``2·remainder + lowest quotient bit > peak``,
-    which is true above the tie and, at the tie, for odd quotients. The same holds for 70·a and a divisor of 9·peak.
+    127·a / m is at most 127, so seven quotient bits follow from a first remainder of ``127·a >> 7``, which is below m.
+    Rounding needs one comparison more: the quotient goes up when ``2·remainder + lowest quotient bit > m``, which is
+    true above the tie and, at the tie, for odd quotients. The same holds for 70·a and a divisor of 9·m.
 
     Latency `latency`, of any width: the dividend, a cycle a quotient bit, the rounding. Interface: `RoundingDivider`.
     """
@@ -31,9 +31,9 @@ class RestoringDivider(RoundingDivider):
     def elaborate(self, platform) -> Module:
         """The shared divisor's pipeline, then the lanes."""
         m = Module()
-        divisor: Value = self.peak
+        divisor: Value = self.divisor
         if self.int4:
-            divisor = Mux(self.wide, self.peak, _times(self.peak, INT4_CLIP[0]))
+            divisor = Mux(self.wide, divisor, _times(divisor, INT4_CLIP[0]))
         peaks = [divisor]
         for step in range(_QUOTIENT_BITS + 1):
             peaks.append(Signal(len(divisor), name=f"peak_{step}", reset_less=True))

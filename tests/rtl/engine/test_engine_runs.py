@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gen.plan.plan import Fold, Plan, plan_network
 from golden.network import InputType, Layer, Network
 from golden.schemes.network import SegmentedNetwork
+from rtl.quantiser.config import DIVIDERS
 from sim.pysim import Bench, Pauses, never
 from support.networks import (
     PACKING_NAMES,
@@ -60,7 +61,8 @@ def plans(draw: st.DrawFn, source: st.SearchStrategy[Network | SegmentedNetwork]
     sizes = ("max_inputs", "max_hidden", "max_outputs", "layers", "weight_words", "correction_words")
     spare = draw(st.fixed_dictionaries({name: st.sampled_from((0, 0, 1, 30)) for name in sizes}))
     more = {name: getattr(plan.config, name) + extra for name, extra in spare.items()}
-    return Plan(plan.network, replace(plan.config, **more))
+    divider = "restoring" if plan.config.quantizer.grouped else draw(st.sampled_from(sorted(DIVIDERS)))
+    return Plan(plan.network, replace(plan.config, divider=divider, **more))
 
 
 def check_cycles(plan: Plan, vectors: NDArray[np.uint8 | np.int8]) -> Run:
@@ -92,6 +94,7 @@ def test_pauses_change_no_logit_of_segmented_networks(plan: Plan, offering: Paus
     assert run.logits == run.expected
 
 
+@pytest.mark.parametrize("divider", DIVIDERS)
 @pytest.mark.parametrize("vectors", [1, 2])
 @pytest.mark.parametrize(
     ("sizes", "fold"),
@@ -104,9 +107,11 @@ def test_pauses_change_no_logit_of_segmented_networks(plan: Plan, offering: Paus
         ((90, 1), Fold(1, 1, 1)),
     ],
 )
-def test_cycles_are_as_predicted_whatever_is_in_the_way(sizes: tuple[int, ...], fold: Fold, vectors: int) -> None:
+def test_cycles_are_as_predicted_whatever_is_in_the_way(
+    sizes: tuple[int, ...], fold: Fold, vectors: int, divider: str
+) -> None:
     """Results that take long to leave, tiles that wait for the drain, inputs that are longer than all the rest."""
-    plan = plan_network(random_network(sizes, 3), fold, vectors=vectors)
+    plan = plan_network(random_network(sizes, 3), fold, vectors=vectors, divider=divider)
     check_cycles(plan, random_vectors(plan.network, 7))
 
 

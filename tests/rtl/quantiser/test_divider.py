@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from golden.errors import TritweaveError
 from golden.quantise import quantise_activations
-from rtl.quantiser.config import DIVIDER
+from rtl.quantiser.config import DIVIDERS
+from rtl.quantiser.divider import RoundingDivider
+from rtl.quantiser.multiplying import MultiplyingDivider
+from rtl.quantiser.restoring import RestoringDivider
 from sim.pysim import Driver, Pauses, never, seeded, trace
 
 
@@ -28,25 +31,29 @@ class Word(NamedTuple):
         return [min(round(Fraction(70 * value, 9 * self.peak)), 7) for value in self.values]
 
 
-def quotients(
-    lanes: int, width: int, words: list[Word], pauses: Pauses = never, *, int4: bool = False
-) -> list[list[int]]:
+def shared(divider: RoundingDivider, word: Word) -> dict[str, Any]:
+    """What all lanes are given of a word's peak."""
+    if not isinstance(divider, MultiplyingDivider):
+        return {"divisor": word.peak} | ({"wide": word.wide} if divider.int4 else {})
+    power, fraction = 1 << divider.width - word.peak.bit_length(), divider.config.fraction
+    return {"divisor": {"multiplier": (127 << fraction) // (word.peak * power) + 1, "power": power}}
+
+
+def quotients(divider: RoundingDivider, words: list[Word], pauses: Pauses = never) -> list[list[int]]:
     """Quotients of each word, read `latency` enabled cycles after it went in."""
-    divider = DIVIDER(lanes, width, int4=int4)
     taken: list[int] = []  # enabled cycles before each cycle
     enabled: list[int] = []  # the cycles in which a word went in
 
     def driver() -> Driver:
         cycle = 0
-        while len(enabled) < len(words) + divider.latency(width):
+        while len(enabled) < len(words) + divider.latency(divider.width):
             taken.append(len(enabled))
-            values, peak, wide = words[min(len(enabled), len(words) - 1)]
+            word = words[min(len(enabled), len(words) - 1)]
             yield {
                 "enable": not pauses(cycle),
-                "magnitudes": [abs(value) for value in values],
-                "signs": sum((value < 0) << lane for lane, value in enumerate(values)),
-                "peak": peak,
-            } | ({"wide": wide} if int4 else {})
+                "magnitudes": [abs(value) for value in word.values],
+                "signs": sum((value < 0) << lane for lane, value in enumerate(word.values)),
+            } | shared(divider, word)
             enabled.extend([cycle] * (not pauses(cycle)))
             cycle += 1
         taken.append(len(enabled))
@@ -59,25 +66,28 @@ def quotients(
         by_count.setdefault(count, []).append(cycle["quotients"])
     for outputs in by_count.values():
         assert outputs == outputs[:1] * len(outputs)
-    return [by_count[index + divider.latency(width)][0] for index in range(len(words))]
+    return [by_count[index + divider.latency(divider.width)][0] for index in range(len(words))]
 
 
-def test_every_quotient_of_six_bits_is_golden() -> None:
-    pairs = [(value, peak) for peak in range(1, 64) for value in range(-peak, peak + 1)]
-    expected = [int(quantise_activations(np.array([value, peak]))[0][0]) for value, peak in pairs]
-    words = [Word([value], peak) for value, peak in pairs]
-    assert [output[0] for output in quotients(1, 6, words)] == expected
+@pytest.mark.parametrize("divider", [RestoringDivider(8, 6), MultiplyingDivider(8, 8)])
+def test_every_quotient_of_few_bits_is_golden(divider: RoundingDivider) -> None:
+    words = []
+    for peak in range(1, 1 << divider.width):
+        values = [*range(-peak, peak + 1), *[peak] * (-(2 * peak + 1) % 8)]
+        words += [Word(values[at : at + 8], peak) for at in range(0, len(values), 8)]
+    expected = [quantise_activations(np.array([*word.values, word.peak]))[0][:8].tolist() for word in words]
+    assert quotients(divider, words) == expected
 
 
 def test_every_int4_quotient_of_five_bits_is_exact_whatever_its_neighbours_are() -> None:
     words = [Word([value], peak, value & 1 == 0) for peak in range(1, 32) for value in range(-peak, peak + 1)]
     words += [word._replace(wide=not word.wide) for word in words]
-    assert quotients(1, 5, words, int4=True) == [word.expected for word in words]
+    assert quotients(RestoringDivider(1, 5, int4=True), words) == [word.expected for word in words]
 
 
 @st.composite
-def divisions(draw: st.DrawFn, *, int4: bool) -> tuple[int, int, list[Word]]:
-    lanes, width = draw(st.integers(1, 4)), draw(st.integers(1, 62))
+def divisions(draw: st.DrawFn, widths: range, *, int4: bool = False) -> tuple[int, int, list[Word]]:
+    lanes, width = draw(st.integers(1, 4)), draw(st.sampled_from(widths))
     words: list[Word] = []
     for _ in range(draw(st.integers(1, 12))):
         peak = draw(st.integers(1, (1 << width) - 1))
@@ -91,20 +101,23 @@ def divisions(draw: st.DrawFn, *, int4: bool) -> tuple[int, int, list[Word]]:
     return lanes, width, words
 
 
-@pytest.mark.parametrize("int4", [False, True])
+@pytest.mark.parametrize("kind", ["int8", "int4", "multiplying"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), share=st.sampled_from((0.0, 0.3, 0.7)), seed=st.integers(0, 99))
 def test_quotients_are_exact_and_hold_while_the_pipeline_is_not_enabled(
-    int4: bool, data: st.DataObject, share: float, seed: int
+    kind: str, data: st.DataObject, share: float, seed: int
 ) -> None:
-    lanes, width, words = data.draw(divisions(int4=int4))
-    assert quotients(lanes, width, words, seeded(seed, share), int4=int4) == [word.expected for word in words]
+    multiplying, int4 = kind == "multiplying", kind == "int4"
+    lanes, width, words = data.draw(divisions(range(8, 33) if multiplying else range(1, 63), int4=int4))
+    make = DIVIDERS["multiplying" if multiplying else "restoring"]
+    assert quotients(make(lanes, width, int4=int4), words, seeded(seed, share)) == [word.expected for word in words]
 
 
-def test_ties_go_to_the_even_quotient() -> None:
+@pytest.mark.parametrize("make", DIVIDERS.values())
+def test_ties_go_to_the_even_quotient(make: type[RoundingDivider]) -> None:
     words = [Word([value], 254) for value in range(-254, 255)]
     expected = [round(value / 2) for value in range(-254, 255)]
-    assert [output[0] for output in quotients(1, 8, words)] == expected
+    assert [output[0] for output in quotients(make(1, 8), words)] == expected
 
 
 @pytest.mark.parametrize(
@@ -118,4 +131,18 @@ def test_ties_go_to_the_even_quotient() -> None:
 )
 def test_bad_parameters_are_refused(lanes: int, width: int, message: str) -> None:
     with pytest.raises(TritweaveError, match=f"^divider: {message}$"):
-        DIVIDER(lanes, width)
+        RestoringDivider(lanes, width)
+
+
+@pytest.mark.parametrize("width", [7, 33])
+def test_a_width_that_products_do_not_do_is_refused(width: int) -> None:
+    message = f"^reciprocal: width is {width}; it must be an integer from 8 to 32$"
+    with pytest.raises(TritweaveError, match=message):
+        MultiplyingDivider(1, width)
+
+
+def test_products_do_not_make_int4() -> None:
+    with pytest.raises(
+        TritweaveError, match=r"^multiplying divider: int4 is True; groups of four bits need the restoring"
+    ):
+        MultiplyingDivider(1, 8, int4=True)

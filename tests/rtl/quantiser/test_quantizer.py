@@ -11,11 +11,17 @@ from golden.errors import TritweaveError
 from golden.formats import RULES
 from rtl.layouts import levels
 from rtl.quantiser.config import QuantizerConfig
+from rtl.quantiser.multiplying import MultiplyingDivider
 from rtl.quantiser.quantiser import Quantizer
 from rtl.quantiser.restoring import RestoringDivider
 from sim.pysim import Driver, Pauses, trace
 from support.networks import PAUSES
 from support.quantisers import Vector, check_factors, golden, quantised, random_vectors, whole, words_of
+
+KINDS: dict[str, dict[str, Any]] = {rule: {"rule": rule} for rule in RULES} | {
+    "multiplying": {"divider": "multiplying"}
+}
+"""What a quantiser can be."""
 
 
 class Case(NamedTuple):
@@ -27,10 +33,11 @@ class Case(NamedTuple):
 
 
 @st.composite
-def cases(draw: st.DrawFn, rule: str) -> Case:
+def cases(draw: st.DrawFn, kind: str) -> Case:
     depths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple))
-    groups = draw(st.integers(1, 5)) if rule == "int4-groups" else 1
-    config = QuantizerConfig(draw(st.integers(1, 5)), draw(st.integers(2, 24)), depths, rule, groups)
+    groups = draw(st.integers(1, 5)) if kind == "int4-groups" else 1
+    width = draw(st.integers(9 if kind == "multiplying" else 2, 24))
+    config = QuantizerConfig(draw(st.integers(1, 5)), width, depths, groups=groups, **KINDS[kind])
     seed = draw(st.integers(0, 2**16))
     vectors = [
         random_vectors(config, draw(st.lists(st.integers(1, depth), min_size=1, max_size=5)), seed + channel)
@@ -42,11 +49,11 @@ def cases(draw: st.DrawFn, rule: str) -> Case:
     return Case(config, vectors, [waiting[channel].pop(0) for channel in order])
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), offering=PAUSES, taking=PAUSES)
-def test_vectors_are_golden_whoever_pauses(rule: str, data: st.DataObject, offering: Pauses, taking: Pauses) -> None:
-    config, vectors, words = data.draw(cases(rule))
+def test_vectors_are_golden_whoever_pauses(kind: str, data: st.DataObject, offering: Pauses, taking: Pauses) -> None:
+    config, vectors, words = data.draw(cases(kind))
     run = quantised(config, words, offering, taking)
     out = [transfer.payload for transfer in run.left]
     for channel, of_channel in enumerate(vectors):
@@ -57,11 +64,12 @@ def test_vectors_are_golden_whoever_pauses(rule: str, data: st.DataObject, offer
         check_factors(run, config, vectors)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=15, deadline=None)
 @given(lanes=st.integers(1, 6), words=st.integers(1, 6), depth=st.integers(0, 3), seed=st.integers(0, 2**16))
-def test_latency_and_throughput_are_as_stated(rule: str, lanes: int, words: int, depth: int, seed: int) -> None:
-    config = QuantizerConfig(lanes, 12, (words + depth,), rule, 4 if rule == "int4-groups" else 1)
+def test_latency_and_throughput_are_as_stated(kind: str, lanes: int, words: int, depth: int, seed: int) -> None:
+    groups = 4 if kind == "int4-groups" else 1
+    config = QuantizerConfig(lanes, 12, (words + depth,), groups=groups, **KINDS[kind])
     (vector,) = vectors = random_vectors(config, [words], seed)
     run = quantised(config, words_of(config, vectors))
     assert [word.cycle for word in run.taken] == list(range(words))
@@ -73,29 +81,33 @@ def test_latency_and_throughput_are_as_stated(rule: str, lanes: int, words: int,
             "int8": 2 + tree + RestoringDivider.latency(11),
             "sign": 4,
             "int4-groups": 3 + tree + RestoringDivider.latency(11),
-        }[rule]
+            "multiplying": 2 + tree + 13 + MultiplyingDivider.latency(11),
+        }[kind]
     )
     if config.grouped:
         firsts = [run.left[start].cycle for start, _ in ranges(vector.ends)]
         assert [factor.cycle for factor in run.factors] == [cycle - config.division_latency + 1 for cycle in firsts]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5])
-def test_the_stated_cycles_pass_between_vectors(lanes: int, rule: str) -> None:
+def test_the_stated_cycles_pass_between_vectors(lanes: int, kind: str) -> None:
     words = 3
-    config = QuantizerConfig(lanes, 9, (words,), rule)
+    config = QuantizerConfig(lanes, 9, (words,), **KINDS[kind])
     run = quantised(config, words_of(config, random_vectors(config, [words] * 4, 1)))
     apart = words + config.handover_latency
     tree = max(levels(lanes), 2)
-    assert config.handover_latency == {"int8": 1 + tree, "sign": 3, "int4-groups": 2 + tree}[rule]
+    assert (
+        config.handover_latency
+        == {"int8": 1 + tree, "sign": 3, "int4-groups": 2 + tree, "multiplying": 13 + tree}[kind]
+    )
     assert [word.cycle for word in run.taken[::words]] == [index * apart for index in range(4)]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_channel_enters_while_another_is_closed_and_the_lowest_leaves_first(rule: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_channel_enters_while_another_is_closed_and_the_lowest_leaves_first(kind: str) -> None:
     lengths = [6, 2, 3]  # the first one still leaves when the other two are whole
-    config = QuantizerConfig(1, 9, (3, 2, 6), rule)
+    config = QuantizerConfig(1, 9, (3, 2, 6), **KINDS[kind])
     vectors = random_vectors(config, lengths, 4)
     words = [
         word for channel, vector in zip((2, 1, 0), vectors, strict=True) for word in words_of(config, [vector], channel)
@@ -147,6 +159,11 @@ def test_zero_has_the_sign_of_one(width: int) -> None:
         ({"rule": "int4-groups", "groups": 257}, "groups is 257; it must be an integer from 1 to 256"),
         ({"rule": "int4-groups", "groups": 0}, "groups is 0; it must be an integer from 1 to 256"),
         ({"rule": "sign", "groups": 2}, "groups is 2; it must be an integer from 1 to 1"),
+        ({"divider": "table"}, "divider is 'table'; it is one of restoring, multiplying"),
+        (
+            {"rule": "int4-groups", "divider": "multiplying"},
+            "rule int4-groups and divider multiplying; groups need the restoring one",
+        ),
     ],
 )
 def test_bad_rules_are_refused(parameters: dict[str, Any], message: str) -> None:
