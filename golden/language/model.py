@@ -61,7 +61,9 @@ class LanguageModel:
     base
         Of the rotation's angles.
     start
-        The token in front of every sequence; it ends one too.
+        The token in front of every sequence.
+    ends
+        Tokens that end one.
     step
         What one unit of the embedding's digits is worth; None: the largest magnitude is the largest number of digits.
 
@@ -76,6 +78,7 @@ class LanguageModel:
     epsilon: float
     base: float
     start: int
+    ends: tuple[int, ...]
     step: float | None = None
 
     @property
