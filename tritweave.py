@@ -13,6 +13,7 @@ from boards.estimate_command import estimate
 from gen.bench.command import app as bench
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import import_weights, inspect_file
+from gen.language.command import evaluate_model, talk
 from gen.output.files import write_output
 from gen.plan.command import (
     ArrayOption,
@@ -62,6 +63,8 @@ app = typer.Typer(
       tritweave quantise SCHEME FILE -o FILE    float weights by a published scheme
       tritweave compare FILE                    every scheme's accuracy and cost on one engine
       tritweave estimate bitnet-3b              a language model's bytes, cycles and energy
+      tritweave talk FOLDER                     let a language model write
+      tritweave evaluate FOLDER TEXT            its bits a byte
     """,
 )
 app.add_typer(bench, name="bench")
@@ -221,6 +224,8 @@ app.command("infer")(infer_images)
 app.command()(estimate)
 app.command()(quantise)
 app.command("compare")(compare_schemes)
+app.command("evaluate")(evaluate_model)
+app.command()(talk)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int, output: Console = console) -> Iterator[Callable[[int], None]]:
     """A progress bar; the first step comes after the build."""
     columns = (
         SpinnerColumn(),
@@ -27,7 +27,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=output) as progress:
         task = progress.add_task(f"{what}: preparing", total=total)
 
         def advance(count: int) -> None:

@@ -24,6 +24,10 @@ class Logits(NamedTuple):
         """Logits in log2: the probability of a token is 2 to its logit, over the sum of all."""
         return self.values * self.unit.reals()
 
+    def last(self) -> "Logits":
+        """Those behind the last token of each sequence."""
+        return Logits(self.values[..., -1, :], Scalars(*(part[..., -1, :] for part in self.unit)))
+
 
 def embedded(embedding: NDArray[np.int8], tokens: NDArray[np.integer], fraction_bits: int) -> Integers:
     """The residual in front of the first block: rows in units of a step over ``2**fraction_bits``."""

@@ -1,6 +1,5 @@
 """The sampler: the largest logit, or with a temperature the largest of logit plus noise, in one pass."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -60,17 +59,18 @@ class Sampler:
         if self.temperature == 0:
             return int(values.argmax())
         unit = logits.unit.times(Scalars.constant(1 / self.temperature, bits), bits)
-        noise = self._table[np.fromiter(self._indices(len(values)), np.int64, len(values))]
-        return int((at_sampler(values, unit) + noise).argmax())
+        return int((at_sampler(values, unit) + self._table[self.draw(len(values))]).argmax())
 
-    def _indices(self, count: int) -> Iterator[int]:
-        state, (left, right, last) = self.state, _SHIFTS
+    def draw(self, count: int) -> list[int]:
+        """Entries of the noise table for so many logits."""
+        found, state, (left, right, last) = [], self.state, _SHIFTS
         for _ in range(count):
             state ^= state << left & 0xFFFFFFFF
             state ^= state >> right
             state ^= state << last & 0xFFFFFFFF
-            yield state >> 32 - NOISE_INDEX
+            found.append(state >> 32 - NOISE_INDEX)
         self.state = state
+        return found
 
 
 def at_sampler(values: Integers, unit: Scalars) -> Integers:

@@ -1,0 +1,1 @@
+"""Language models and text: tokens, evaluation, talk. Imports gen's ground files only."""
