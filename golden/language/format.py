@@ -8,8 +8,9 @@ from golden.errors import TritweaveError
 EXPONENTIAL_BITS: Final = 15
 """2**(-d) is a whole multiple of 2**-15; 1 is one of them too, so that it has 16 bits."""
 
-SCORE_BITS: Final = 16
-"""Of a score in units of ``2**-table_bits`` of log2, sign included; what is beyond saturates."""
+SCORE_WHOLE: Final = 11
+"""Bits of a score's whole part, in log2, sign included; what is beyond saturates. A head that looks at one token alone
+has scores of some hundreds."""
 
 QUERY_BITS: Final = 7
 """Of the query's largest magnitude, 64 to 127: with it, what a unit of the query is worth is a power of two."""
@@ -138,11 +139,11 @@ class LanguageFormat:
     value_digits: int = 5
     residual_bits: int = 16
     fraction_bits: int = 2
-    gain_bits: int = 7
-    scale_bits: int = 10
+    gain_bits: int = 6
+    scale_bits: int = 8
     rotation_bits: int = 8
-    table_bits: int = 6
-    quantiser_bits: int = 18
+    table_bits: int = 5
+    quantiser_bits: int = 16
 
     def __post_init__(self) -> None:
         limits = {

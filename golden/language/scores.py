@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.formats import ACTIVATION_MAX
-from golden.language.format import QUERY_BITS, SCORE_BITS, LanguageFormat, levels
+from golden.language.format import QUERY_BITS, SCORE_WHOLE, LanguageFormat, levels
 from golden.language.products import exact_product
 from golden.language.quantiser import quantise
 from golden.language.scalars import Integers, Scalars, leading
@@ -37,7 +37,7 @@ def quantised_query(query: Integers, sizes: Scalars, constant: Scalars, bits: in
 def scores(
     query: NDArray[np.int8], exponent: Integers, keys: NDArray[np.int8], scales: Scalars, form: LanguageFormat
 ) -> Integers:
-    """Scores in units of ``2**-table_bits`` of log2, rounded down, saturated to `SCORE_BITS`.
+    """Scores in units of ``2**-table_bits`` of log2, rounded down, saturated to `SCORE_WHOLE` whole bits.
 
     Parameters
     ----------
@@ -56,5 +56,5 @@ def scores(
     bound = ACTIVATION_MAX * levels(form.key_digits) * query.shape[-1]
     sums = exact_product(query, np.swapaxes(keys, -1, -2)[..., None, :, :], bound)
     right = np.clip(-(scales.exponent[..., None, None, :] + exponent + form.table_bits), 0, 62)
-    limit = (1 << SCORE_BITS - 1) - 1
+    limit = (1 << SCORE_WHOLE + form.table_bits - 1) - 1
     return np.clip(sums * scales.mantissa[..., None, None, :] >> right, -limit, limit)
