@@ -70,9 +70,8 @@ def over_root(maximum: Integers, squares: Integers, bits: int) -> Scalars:
     # Below 2**52, where the root of a float64 never rounds up to an integer.
     root = np.sqrt(aligned.astype(np.float64)).astype(np.int64)
     found = quotient(maximum, np.maximum(root, 1), bits)
-    return Scalars(
-        np.where(squares == 0, 0, found.mantissa), np.where(squares == 0, ZERO_EXPONENT, found.exponent - half)
-    )
+    mantissa = np.where(squares == 0, 0, found.mantissa)
+    return Scalars(mantissa, np.where(mantissa == 0, ZERO_EXPONENT, found.exponent - half))
 
 
 def scaled(values: Integers, scalars: Scalars, exponent: Integers | int = 0) -> Integers:
