@@ -15,7 +15,10 @@ from golden.network import Layer, Network
 from tritweave import app, main
 
 BENCHES = ("bench array", "bench decoder", "bench engine", "bench plot")
-COMMANDS = ("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", "compare", *BENCHES)
+COMMANDS = (
+    *("plan", "generate", "simulate", "train", "import", "inspect", "estimate", "quantise", "compare"),
+    *("evaluate", "talk", *BENCHES),
+)
 
 
 @pytest.fixture(scope="module")

@@ -27,5 +27,5 @@ def documents(text: str) -> list[str]:
 
 
 def beginning(document: str, size: int) -> str:
-    """The first `size` bytes, less a character that they cut."""
-    return document.encode()[:size].decode(errors="ignore")
+    """The first `size` bytes, less a character that they cut, and less the white space that is then at the end."""
+    return document.encode()[:size].decode(errors="ignore").rstrip()

@@ -1,6 +1,7 @@
 from fractions import Fraction
 from itertools import product
 from math import cos, sin
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ LIMITS = [levels(digits) for digits in range(1, 6)] + [64, 100, 127]
 FORM = LanguageFormat(3, 3, 3)
 
 
-def scalars(mantissas: list[int], exponents: list[int]) -> Scalars:
+def scalars(mantissas: list[Any], exponents: list[Any]) -> Scalars:
     return Scalars(np.array(mantissas), np.array(exponents))
 
 

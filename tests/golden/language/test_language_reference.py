@@ -25,8 +25,8 @@ def test_with_many_digits_the_trained_form_is_close_and_floats_have_one_form() -
     found = Reference(read_language_model(FIXTURES / "latent")).forward(answers["tokens"])
     assert 0 < np.sqrt(np.mean((found - answers["logits"]) ** 2)) < 0.15 * answers["logits"].std()
     floats = read_language_model(FIXTURES / "floats")
-    both = [Reference(floats, trained=trained).forward(answers["tokens"]) for trained in (True, False)]
-    np.testing.assert_array_equal(*both)
+    one, other = (Reference(floats, trained=trained).forward(answers["tokens"]) for trained in (True, False))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_the_first_token_s_value_passes_the_trained_attention_whole() -> None:
