@@ -27,6 +27,9 @@ NOISE_FRACTION: Final = 8
 NOISE_INDEX: Final = 10
 """Bits of the random number that chooses one of the noise table's entries."""
 
+EPSILON_BITS: Final = 30
+"""At most, of what the sum of a residual's squares starts with."""
+
 ZERO_EXPONENT: Final = -512
 """The exponent of a scalar that is zero, below any other's."""
 

@@ -1,21 +1,18 @@
 """A language model as the integers that an engine's memories hold."""
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
-from golden.language.format import VECTOR_BITS, LanguageFormat, Shape, levels
+from golden.language.format import EPSILON_BITS, VECTOR_BITS, LanguageFormat, Shape, levels
 from golden.language.model import Block, LanguageModel
 from golden.language.norm import Gains
 from golden.language.rotary import Rotation
 from golden.language.scalars import Scalars
-
-EPSILON_BITS: Final = 40
-"""The most of what a sum of squares starts with."""
 
 
 class IntegerBlock(NamedTuple):

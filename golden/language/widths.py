@@ -8,6 +8,7 @@ from math import isqrt
 
 from golden.formats import ACTIVATION_MAX, accumulator_width
 from golden.language.format import (
+    EPSILON_BITS,
     EXPONENTIAL_BITS,
     LOGIT_BITS,
     NOISE_FRACTION,
@@ -50,8 +51,8 @@ class Widths:
 
     @property
     def residual_squares(self) -> int:
-        """Of the sum of a residual's squares, no sign; with the most that it starts with, see `integers`."""
-        return max((self.shape.hidden * _square(self.form.residual_bits)).bit_length(), 40) + 1
+        """Of the sum of a residual's squares and what it starts with, no sign."""
+        return (self.shape.hidden * _square(self.form.residual_bits) + (1 << EPSILON_BITS)).bit_length()
 
     @property
     def vector_squares(self) -> int:
