@@ -10,7 +10,7 @@ Format
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from golden.errors import TritweaveError
 from golden.language.format import LanguageFormat, Shape
@@ -76,24 +76,32 @@ class Configuration(NamedTuple):
             shown = min(unknown) if isinstance(own, dict) else own
             raise TritweaveError(f"{path}: tritweave has {shown!r}; it holds {', '.join(sorted(widths))}")
         try:
-            shape = Shape(**sizes)
+            # Whatever they are, the shape checks them.
+            shape = Shape(**cast(dict[str, int], sizes))
             form = LanguageFormat(**{key: value for key, value in own.items() if key in widths})
         except TritweaveError as error:
             raise TritweaveError(f"{path}: {error}") from error
-        start, ends = config.get("bos_token_id"), config.get("eos_token_id")
-        ends = tuple(ends) if isinstance(ends, list) else (start if ends is None else ends,)
-        for key, token in (("bos_token_id", start), *(("eos_token_id", end) for end in ends)):
-            if type(token) is not int or not 0 <= token < shape.vocabulary:
-                raise TritweaveError(f"{path}: {key} is {token}; it must be one of the {shape.vocabulary} tokens")
+        start = _token(path, "bos_token_id", config.get("bos_token_id"), shape)
+        ends = config.get("eos_token_id")
+        listed = ends if isinstance(ends, list) else [start if ends is None else ends]
+        stops = tuple(_token(path, "eos_token_id", end, shape) for end in listed)
         scale, clip = (_positive(path, key, own[key]) if key in own else None for key in _EMBEDDING)
         epsilon = _positive(path, "rms_norm_eps", config.get("rms_norm_eps", 1e-5))
-        return cls(shape, form, _weights(path, config), epsilon, _rotation_base(path, config), start, ends, scale, clip)
+        return cls(
+            shape, form, _weights(path, config), epsilon, _rotation_base(path, config), start, stops, scale, clip
+        )
 
 
 def _positive(path: Path, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise TritweaveError(f"{path}: {key} is {value!r}; it must be finite and above 0")
     return float(value)
+
+
+def _token(path: Path, key: str, token: Any, shape: Shape) -> int:
+    if type(token) is not int or not 0 <= token < shape.vocabulary:
+        raise TritweaveError(f"{path}: {key} is {token}; it must be one of the {shape.vocabulary} tokens")
+    return token
 
 
 def _rotation_base(path: Path, config: dict[str, Any]) -> float:

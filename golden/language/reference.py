@@ -51,7 +51,7 @@ class Reference:
         self.model = model
         self._ternary, self._trained = model.ternary, trained and model.ternary
         raw = model.embedding.astype(np.float64)
-        self._embedding = model.digits * model.embedding_step if self._trained else raw
+        self._embedding: Reals = model.digits * model.embedding_step if self._trained else raw
         self._weights = {
             id(matrix.weights): matrix.weights.T.astype(np.float64) * matrix.scale
             for block in model.blocks
@@ -62,7 +62,7 @@ class Reference:
     def forward(self, tokens: NDArray[np.integer[Any]]) -> Reals:
         """The logits (natural, not log2) behind each token of whole sequences, shape (sequences, n)."""
         self.model.check_tokens(tokens)
-        residual = self._embedding[tokens]
+        residual: Reals = self._embedding[tokens]
         for block in self.model.blocks:
             residual = residual + self._attention(block, residual)
             residual = residual + self._feed_forward(block, residual)
