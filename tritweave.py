@@ -30,8 +30,8 @@ from gen.plan.fit import fit
 from gen.plan.presets import TEST_LABELS, TEST_VECTORS, load_network
 from gen.plan.tables import layers_table, plan_table
 from gen.schemes.command import quantise
-from gen.tables import figures_table, files_table
-from gen.training.data import RECIPES, recipe_named
+from gen.tables import files_table
+from gen.training.command import train
 from golden.errors import TritweaveError
 from sim.compare import compare, read_vectors
 from sim.scheme_command import compare_schemes
@@ -176,45 +176,7 @@ def simulate(
         raise TritweaveError("the simulation is not what the model and the plan say; see the table")
 
 
-@app.command()
-def train(
-    recipe: Annotated[str, typer.Argument(help=f"{' or '.join(RECIPES)}.", show_default=False)],
-    data: Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Where the four MNIST IDX files (.gz) are.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: build/RECIPE.safetensors.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Default: the recipe's.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine: same checkpoint.")] = 0,
-    floats: Annotated[
-        bool, typer.Option("--float", help="Train the float twin: weights for `tritweave quantise`. Default: ternary.")
-    ] = False,
-    json_file: JsonOption = None,
-) -> None:
-    """Train a ternary network, or its float twin, and export its weights (needs the optional extra `train`)."""
-    chosen = recipe_named(recipe)
-    try:
-        from gen.training.trainer import Epoch, train_float
-        from gen.training.trainer import train as run_training
-    except ImportError as error:
-        raise TritweaveError(
-            f"training needs PyTorch ({error}); install it with: pip install 'tritweave[train]'"
-        ) from error
-    with progress_bar(f"training {recipe}", epochs or chosen.epochs) as advance:
-
-        def show(epoch: Epoch) -> None:
-            advance(1)
-
-        trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
-    file = output or Path("build") / f"{recipe}{'-float' if floats else ''}.safetensors"
-    trained.write(file)
-    table = figures_table(f"{recipe}, seed {seed}")
-    table.add_row("weights", str(file))
-    for what, text in trained.rows():
-        table.add_row(what, text)
-    console.print(table)
-    write_json(json_file, {"recipe": recipe, "seed": seed} | trained.figures())
-
-
+app.command()(train)
 app.command("import")(import_weights)
 app.command("inspect")(inspect_file)
 app.command("boards")(list_boards)

@@ -6,6 +6,7 @@ A batch depends on the seed and its number alone, so that a run that was interru
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from gen.training.language_recipes import LanguageRecipe
 from golden.errors import TritweaveError
 from golden.files.disk import read_bytes
 
@@ -27,7 +29,7 @@ class Texts(NamedTuple):
     valid: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Corpus:
     """Tokens of documents, each behind a start token; one stands at the end, too.
 
@@ -47,50 +49,40 @@ class Corpus:
         if len(self.tokens) < self.row + 2:
             raise TritweaveError(f"the text has {len(self.tokens)} tokens; a row of {self.row} needs more")
 
-    @property
+    def batch(self, seed: int, number: int, size: int) -> NDArray[np.int64]:
+        """Rows of `row` + 1 tokens, shape (size, row + 1): of every epoch each once, in an order of its own."""
+        epochs, turns = np.divmod(number * size + np.arange(size), len(self.starts))
+        rows = np.empty((size, self.row + 1), np.int64)
+        for index, (epoch, turn) in enumerate(zip(epochs, turns, strict=True)):
+            order, phase = self._epoch(seed, int(epoch))
+            start = int(self.starts[order[turn]])
+            if self.running:
+                # One document, cut at another place in every epoch; each piece is a document to the model.
+                first = min(start + 1 + int(phase * self.row), len(self.tokens) - 1 - self.row)
+                rows[index, 0], rows[index, 1:] = 0, self.tokens[first : first + self.row]
+            else:
+                first = min(start, len(self.tokens) - 1 - self.row)
+                rows[index] = self.tokens[first : first + self.row + 1]
+        return rows
+
+    @cached_property
+    def running(self) -> bool:
+        """Whether it is a single document."""
+        return int(np.count_nonzero(self.tokens == 0)) == 2
+
+    @cached_property
     def starts(self) -> NDArray[np.int64]:
         """Where rows begin: at every document, and again after each row of a long one."""
         documents = np.flatnonzero(self.tokens == 0)
-        lengths = np.diff(documents)
-        pieces = np.maximum(1, (lengths + self.row // 2) // self.row)
-        first = np.repeat(documents[:-1], pieces)
-        return first + self.row * (np.arange(len(first)) - np.repeat(np.cumsum(pieces) - pieces, pieces))
+        pieces = np.maximum(1, (np.diff(documents) + self.row // 2) // self.row)
+        turns = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        return np.repeat(documents[:-1], pieces) + self.row * turns
 
-    def batch(self, seed: int, number: int, size: int) -> NDArray[np.int64]:
-        """Rows of `row` + 1 tokens, shape (size, row + 1): of every epoch each once, in an order of its own."""
-        running = np.count_nonzero(self.tokens == 0) == 2
-        starts = self.starts
-        places = number * size + np.arange(size)
-        rows = np.empty((size, self.row + 1), np.int64)
-        for index, place in enumerate(places):
-            epoch, turn = divmod(int(place), len(starts))
-            random = _shuffled(seed, epoch, len(starts))
-            start = int(starts[random.order[turn]])
-            if running:
-                # One document cut at another place in every epoch; each piece is a document to the model.
-                start = min(start + int(random.phase * self.row), len(self.tokens) - 2 - self.row)
-                rows[index, 0], rows[index, 1:] = 0, self.tokens[start + 1 : start + 1 + self.row]
-            else:
-                start = min(start, len(self.tokens) - 1 - self.row)
-                rows[index] = self.tokens[start : start + 1 + self.row]
-        return rows
-
-
-class _Shuffle(NamedTuple):
-    order: NDArray[np.int64]
-    phase: float
-
-
-_shuffles: dict[tuple[int, int, int], _Shuffle] = {}
-
-
-def _shuffled(seed: int, epoch: int, count: int) -> _Shuffle:
-    key = seed, epoch, count
-    if key not in _shuffles:
-        _shuffles.clear()
+    # Two: a batch may lie across the end of an epoch.
+    @lru_cache(maxsize=2)  # noqa: B019 - a run has one corpus
+    def _epoch(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], float]:
         random = np.random.default_rng((seed, epoch))
-        _shuffles[key] = _Shuffle(random.permutation(count), random.random())
-    return _shuffles[key]
+        return random.permutation(len(self.starts)), random.random()
 
 
 def read_text(folder: Path, name: str) -> str:
@@ -130,33 +122,43 @@ def last_tenth(text: str, context: int) -> Texts:
     return Texts([text[:cut]], [text[start : start + context] for start in range(cut, len(text), context)])
 
 
+def texts_of(recipe: LanguageRecipe, folder: Path) -> Texts:
+    """The documents that a recipe is for: names.txt, input.txt, or train.txt and valid.txt, each with or without .gz.
+
+    `text` takes train.txt alone, too: a tenth of its documents, or of itself if it is one, is then held out.
+    """
+    if recipe.name == "names":
+        return names(read_text(folder, "names.txt"))
+    if recipe.name == "shakespeare":
+        return last_tenth(read_text(folder, "input.txt"), recipe.context)
+    train = documents(read_text(folder, "train.txt"))
+    if recipe.name != "text" or any((folder / name).exists() for name in ("valid.txt", "valid.txt.gz")):
+        return Texts(train, documents(read_text(folder, "valid.txt")))
+    if len(train) == 1:
+        return last_tenth(train[0], recipe.context)
+    cut = len(train) * 9 // 10
+    return Texts(train[:cut], train[cut:])
+
+
 def make_tokenizer(texts: list[str], vocabulary: int | None) -> Tokenizer:
     """Byte-level pair encoding with that many tokens; None: one for every character that the texts hold."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    characters = sorted({character for text in texts for character in set(text)})
-    # A row at a time: the pairs of a whole book cost as much as its words.
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary or 0, special_tokens=[START], show_progress=False, initial_alphabet=characters[:0]
-    )
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary or 0, special_tokens=[START], show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Tokens of every document; a character that the tokenizer has not is an error."""
-    known = set(tokenizer.get_vocab())
-    byte_names = {name for text in texts for name in set(text)}
-    alphabet = {character for character in byte_names if not _spelt(tokenizer, character, known)}
-    if alphabet:
-        raise TritweaveError(f"the tokenizer lacks {min(alphabet)!r}, which the text holds; train with a text that has it")
+    known = tokenizer.get_vocab()
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    for character in sorted({character for text in texts for character in set(text)}):
+        # Unknown bytes would be left out without a word.
+        if not all(byte in known for piece, _ in splitter.pre_tokenize_str(character) for byte in piece):
+            raise TritweaveError(f"the tokenizer lacks {character!r}; what it is made from must hold every character")
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-
-
-def _spelt(tokenizer: Tokenizer, character: str, known: set[str]) -> bool:
-    pieces = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(character)
-    return all(byte in known for piece, _ in pieces for byte in piece)
 
 
 def make_corpus(tokenizer: Tokenizer, texts: list[str], row: int) -> Corpus:

@@ -13,75 +13,10 @@ import torch
 from torch.nn import functional
 
 from gen.training.attention import RoundedAttention, attend_at_once
-from gen.training.straight_through import AbsmaxQuantiser, TableQuantiser, largest_digits
+from gen.training.language_shape import Shape, largest_digits
+from gen.training.straight_through import AbsmaxQuantiser, TableQuantiser
 from gen.training.trainer import TernaryWeights
-from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A decoder's sizes and number formats.
-
-    Parameters
-    ----------
-    vocabulary, context
-        Tokens, and how many of them the cache holds.
-    width, layers, heads, key_heads, inner
-        D, N, H, K and F; H divides D, K divides H, and D/H is even.
-    embedding_digits, key_digits, value_digits
-        Balanced ternary digits, 1 to 5 each.
-    embedding_clip
-        The embedding's largest value, in units of its root mean square.
-    epsilon
-        Of every norm; so small that the norms are free of scale, as the integers are.
-    theta
-        Base of the rotation's angles.
-
-    """
-
-    vocabulary: int
-    context: int
-    width: int
-    layers: int
-    heads: int
-    key_heads: int
-    inner: int
-    embedding_digits: int = 3
-    key_digits: int = 3
-    value_digits: int = 3
-    embedding_clip: float = 3.0
-    epsilon: float = 1e-8
-    theta: float = 10000.0
-
-    def __post_init__(self) -> None:
-        sizes = (self.vocabulary, self.context, self.width, self.layers, self.heads, self.key_heads, self.inner)
-        if min(sizes) < 1:
-            raise TritweaveError(f"a size of the model is {min(sizes)}; all must be at least 1")
-        if self.width % (2 * self.heads) or self.heads % self.key_heads:
-            raise TritweaveError(
-                f"{self.width} values, {self.heads} heads and {self.key_heads} key heads do not fit: "
-                f"heads must be of even size, and shared evenly"
-            )
-        digits = (self.embedding_digits, self.key_digits, self.value_digits)
-        if not all(1 <= count <= 5 for count in digits):
-            raise TritweaveError(f"embedding, keys and values have {digits} digits; each can have 1 to 5")
-
-    @property
-    def head(self) -> int:
-        """Values of a head."""
-        return self.width // self.heads
-
-    @property
-    def trits(self) -> int:
-        """Of the linear layers."""
-        keys = self.key_heads * self.head
-        return self.layers * self.width * (2 * self.width + 2 * keys + 3 * self.inner)
-
-    @property
-    def embedding_trits(self) -> int:
-        """Of the embedding, all digits."""
-        return self.vocabulary * self.width * self.embedding_digits
 
 
 @dataclass
@@ -203,6 +138,7 @@ class Decoder(torch.nn.Module):
         self.embed_tokens = torch.nn.Parameter(torch.randn(shape.vocabulary, shape.width, generator=generator) * 0.05)
         self.layers = torch.nn.ModuleList(Layer(shape, self.precision, generator) for _ in range(shape.layers))
         self.norm = Norm(shape.width, shape.epsilon, self.precision)
+
     def forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Logits of shape (B, T, V); tokens of shape (B, T), mask as `gen.training.attention` has it."""
         table = self.table()

@@ -1,6 +1,6 @@
 """The language models that are trained by name, and everything but data and seed that makes them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from golden.errors import TritweaveError
@@ -30,6 +30,8 @@ class LanguageRecipe:
         Largest learning rate of Muon and of AdamW.
     warm_up
         Steps in which the rates rise.
+    prefix
+        Bytes of a held-out document that are scored; None: as many as the context takes.
 
     """
 
@@ -52,21 +54,49 @@ class LanguageRecipe:
     matrices: float = 0.05
     others: float = 3e-3
     warm_up: int = 30
+    prefix: int | None = None
+
+    def __post_init__(self) -> None:
+        counts = {"steps": self.steps, "row": self.row, "batch": self.batch, "warm_up": self.warm_up}
+        for name, count in counts.items():
+            if count < 1:
+                raise TritweaveError(f"{name} is {count}; it must be at least 1")
+        for name, rate in (("matrices", self.matrices), ("others", self.others)):
+            if not 0 < rate < 10:
+                raise TritweaveError(f"the learning rate {name} is {rate}; it must be above 0 and below 10")
+        if not 0 <= self.decay <= self.steps:
+            raise TritweaveError(f"decay is {self.decay} steps of {self.steps}; it must be 0 to all of them")
 
 
-RECIPES: Final = {
+_STORIES: Final = LanguageRecipe("stories", 512, 256, 128, 5, 4, 1, 320, 40000, 10000, row=256, batch=24, prefix=600)
+
+LANGUAGE_RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
-        LanguageRecipe("names", None, 16, 32, 2, 2, 1, 64, 6000, 3000, row=64, batch=32),
-        LanguageRecipe("shakespeare", None, 128, 64, 2, 2, 1, 192, 4000, 2000, row=128, batch=32),
-        LanguageRecipe("stories", 512, 256, 128, 5, 4, 1, 320, 20000, 5000, row=256, batch=24),
-        LanguageRecipe("stories-small", 512, 256, 96, 4, 3, 1, 192, 20000, 5000, row=256, batch=24),
+        LanguageRecipe("names", None, 16, 32, 2, 2, 1, 36, 16000, 9000, 64, 32, matrices=0.02, others=1e-2),
+        LanguageRecipe("shakespeare", None, 128, 64, 3, 2, 1, 104, 12000, 6000, 128, 32, matrices=0.02, others=1e-2),
+        _STORIES,
+        replace(_STORIES, name="stories-small", width=96, layers=4, heads=3, inner=192),
+        replace(_STORIES, name="text", prefix=None),
     )
 }
+"""What is shipped, and `text`, for any other."""
 
 
-def language_recipe(name: str, **changes: int | float | None) -> LanguageRecipe:
-    """The recipe of that name with some values replaced; those that are None stay."""
-    if name not in RECIPES:
-        raise TritweaveError(f"recipe {name!r} is not known; the recipes are {', '.join(RECIPES)}")
-    return replace(RECIPES[name], **{key: value for key, value in changes.items() if value is not None})
+def language_recipe(name: str, changes: list[str]) -> LanguageRecipe:
+    """The recipe of that name with some values replaced, each written as ``layers=4``."""
+    if name not in LANGUAGE_RECIPES:
+        raise TritweaveError(f"recipe {name!r} is not known; the recipes are {', '.join(LANGUAGE_RECIPES)}")
+    recipe = LANGUAGE_RECIPES[name]
+    kinds = {field.name: field.type for field in fields(LanguageRecipe) if field.name != "name"}
+    values: dict[str, int | float] = {}
+    for change in changes:
+        key, _, text = change.partition("=")
+        if key not in kinds:
+            raise TritweaveError(f"{change!r} sets no value of a recipe; those are {', '.join(kinds)}")
+        kind = float if kinds[key] is float else int
+        try:
+            values[key] = kind(text)
+        except ValueError as error:
+            raise TritweaveError(f"{change!r} has no {kind.__name__} behind the =") from error
+    return replace(recipe, **values)

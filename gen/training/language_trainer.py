@@ -1,15 +1,16 @@
 """The trainer of language models: steps of the optimisers, and a state that survives being killed at any moment.
 
-On a CPU it works on one thread, so that sums run in one order: what a run that was interrupted comes to is what it would
-have come to anyway.
+On a CPU it works on one thread, so that sums run in one order: what a run that was interrupted comes to is what it
+would have come to anyway.
 """
 # pyright: reportMissingImports=false
 # PyTorch is optional, so the types must also check where it is not installed.
 
 import math
 import time
+import zlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,9 @@ import torch
 from torch.nn import functional
 
 from gen.training.corpus import Corpus
-from gen.training.decoder import Decoder, Precision, Shape
+from gen.training.decoder import Decoder
 from gen.training.language_recipes import LanguageRecipe
+from gen.training.language_shape import Shape
 from gen.training.optimisers import Muon, Schedule
 from golden.errors import TritweaveError
 from golden.files.disk import replacing
@@ -117,9 +119,9 @@ class Run:
             raise TritweaveError(f"{path} is no state of a training run: {error}") from error
 
     def _identity(self) -> dict[str, Any]:
-        flexible = replace(self.recipe, steps=0, decay=0)
-        tokens = int(self.corpus.tokens.sum())
-        return asdict(flexible) | {"seed": self.seed, "quantised": self.quantised, "text": tokens}
+        fixed = {key: value for key, value in asdict(self.recipe).items() if key not in ("steps", "decay", "prefix")}
+        text = zlib.crc32(self.corpus.tokens.tobytes())
+        return fixed | {"seed": self.seed, "quantised": self.quantised, "text": text}
 
     def _state(self) -> dict[str, Any]:
         return {

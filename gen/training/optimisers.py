@@ -45,7 +45,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "decay": decay, "steps": steps})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """One step."""
         for group in self.param_groups:
             matrices, momentum, rate = group["params"], group["momentum"], group["lr"]

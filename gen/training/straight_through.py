@@ -12,11 +12,6 @@ import torch
 from golden.quantise import EPSILON
 
 
-def largest_digits(digits: int) -> int:
-    """What `digits` balanced ternary digits hold at most: L = (3**n - 1) / 2."""
-    return (3**digits - 1) // 2
-
-
 class AbsmaxQuantiser(torch.autograd.Function):
     """``RNE(x / s)·s`` with ``s = max|x| / limit`` over the last axis: A8max at 127, digits of a cache at L."""
 

@@ -170,7 +170,7 @@ def _fit(
         raise TritweaveError(f"the number of epochs is {epochs}; it must be at least 1")
     if not 0 <= seed < 1 << 63:
         raise TritweaveError(f"the seed is {seed}; it must be 0 to 2**63 - 1")
-    with _one_thread():
+    with one_thread():
         generator = torch.Generator().manual_seed(seed)
         model = build(recipe.sizes, generator, layer)
         for epoch in _learn(model, recipe, mnist.train, epochs, generator):
@@ -243,7 +243,7 @@ def _accuracy(logits: np.ndarray, examples: Examples) -> float:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread for PyTorch: sums then run in the same order on any number of cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

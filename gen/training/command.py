@@ -1,0 +1,111 @@
+"""The command `train`: ternary networks and language models, and their float twins."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from gen.command import JsonOption, console, progress_bar, write_json
+from gen.tables import figures_table
+from gen.training.data import RECIPES, recipe_named
+from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe
+from golden.errors import TritweaveError
+
+SMOOTHING = 0.98
+"""How much of the shown loss is the one before."""
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help=f"{', '.join((*RECIPES, *LANGUAGE_RECIPES))}.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FOLDER", help="The four MNIST IDX files (.gz), or the texts.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Default: build/RECIPE.safetensors, or build/RECIPE."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="MNIST only. Default: the recipe's.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Language models only: another value (layers=4, steps=500)."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same machine: same weights.")] = 0,
+    floats: Annotated[
+        bool, typer.Option("--float", help="Train the float twin: weights for `tritweave quantise`. Default: ternary.")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Train a ternary network or language model, or its float twin (needs the optional extra `train`).
+
+    A language model's run goes on where it was when it is started again.
+    """
+    if recipe not in RECIPES and recipe not in LANGUAGE_RECIPES:
+        raise TritweaveError(
+            f"recipe {recipe!r} is not known; the recipes are {', '.join((*RECIPES, *LANGUAGE_RECIPES))}"
+        )
+    if (changes and recipe in RECIPES) or (epochs and recipe in LANGUAGE_RECIPES):
+        raise TritweaveError(f"{recipe} takes no {'--set' if changes else '--epochs; give --set steps=N'}")
+    name = f"{recipe}{'-float' if floats else ''}"
+    try:
+        if recipe in RECIPES:
+            file = output or Path("build") / f"{name}.safetensors"
+            result = _train_network(recipe, data, file, seed, epochs, floats)
+        else:
+            folder = output or Path("build") / name
+            result = _train_language(recipe, data, folder, seed, changes or [], floats)
+    except ImportError as error:
+        raise TritweaveError(
+            f"training needs PyTorch ({error}); install it with: pip install 'tritweave[train]'"
+        ) from error
+    table = figures_table(f"{recipe}, seed {seed}")
+    for what, text in result.rows():
+        table.add_row(what, text)
+    console.print(table)
+    write_json(json_file, {"recipe": recipe, "seed": seed} | result.figures())
+
+
+def _train_network(recipe: str, data: Path, file: Path, seed: int, epochs: int | None, floats: bool) -> Any:
+    chosen = recipe_named(recipe)
+    from gen.training.trainer import Epoch, train_float
+    from gen.training.trainer import train as run_training
+
+    with progress_bar(f"training {recipe}", epochs or chosen.epochs) as advance:
+
+        def show(epoch: Epoch) -> None:
+            advance(1)
+
+        trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
+    trained.write(file)
+    console.print(f"weights: {file}")
+    return trained
+
+
+def _train_language(recipe: str, data: Path, folder: Path, seed: int, changes: list[str], floats: bool) -> Any:
+    chosen = language_recipe(recipe, changes)
+    from gen.training.language import train_language
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"training {recipe}", total=chosen.steps)
+        show = _shower(lambda step, text: progress.update(task, completed=step, description=f"{recipe}: loss {text}"))
+        return train_language(chosen, data, folder, seed=seed, quantised=not floats, progress=show)
+
+
+def _shower(update: Callable[[int, str], None]) -> Callable[[Any], None]:
+    shown: float | None = None
+
+    def show(done: Any) -> None:
+        nonlocal shown
+        shown = done.loss if shown is None else SMOOTHING * shown + (1 - SMOOTHING) * done.loss
+        update(done.step, f"{shown:.3f}")
+
+    return show
