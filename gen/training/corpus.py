@@ -140,25 +140,37 @@ def texts_of(recipe: LanguageRecipe, folder: Path) -> Texts:
     return Texts(train[:cut], train[cut:])
 
 
-def make_tokenizer(texts: list[str], vocabulary: int | None) -> Tokenizer:
-    """Byte-level pair encoding with that many tokens; None: one for every character that the texts hold."""
+def make_tokenizer(texts: Texts, vocabulary: int | None) -> Tokenizer:
+    """Byte-level pair encoding of so many tokens, learnt from the training texts; None: characters alone.
+
+    It knows the characters of all texts.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary or 0, special_tokens=[START], show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
+    alphabet = sorted({byte for spelling in _spellings([*texts.train, *texts.valid]).values() for byte in spelling})
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary or 0, special_tokens=[START], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts.train, trainer)
     return tokenizer
 
 
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Tokens of every document; a character that the tokenizer has not is an error."""
     known = tokenizer.get_vocab()
-    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    for character in sorted({character for text in texts for character in set(text)}):
+    for character, spelling in _spellings(texts).items():
         # Unknown bytes would be left out without a word.
-        if not all(byte in known for piece, _ in splitter.pre_tokenize_str(character) for byte in piece):
+        if not all(byte in known for byte in spelling):
             raise TritweaveError(f"the tokenizer lacks {character!r}; what it is made from must hold every character")
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+
+def _spellings(texts: list[str]) -> dict[str, str]:
+    """What the byte-level alphabet makes of every character that comes up."""
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    characters = sorted({character for text in texts for character in set(text)})
+    return {character: splitter.pre_tokenize_str(character)[0][0] for character in characters}
 
 
 def make_corpus(tokenizer: Tokenizer, texts: list[str], row: int) -> Corpus:

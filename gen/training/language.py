@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from gen.pictures import picture
-from gen.training.corpus import START, encode, make_corpus, make_tokenizer, texts_of
+from gen.training.corpus import START, Texts, encode, make_corpus, make_tokenizer, texts_of
 from gen.training.decoder import Decoder
 from gen.training.language_folder import write_folder
 from gen.training.language_recipes import LanguageRecipe
@@ -99,7 +99,7 @@ def _train_language(
 ) -> TrainedLanguage:
     texts = texts_of(recipe, data)
     write_bytes(output / "valid.txt", START.join([*texts.valid, ""]).encode())
-    tokenizer = _tokenizer(output / "tokenizer.json", recipe, texts.train)
+    tokenizer = _tokenizer(output / "tokenizer.json", recipe, texts)
     corpus = make_corpus(tokenizer, texts.train, recipe.row)
     run = Run(recipe, corpus, tokenizer.get_vocab_size(), seed=seed, quantised=quantised)
     train(run, output / "state.pt", progress)
@@ -127,7 +127,7 @@ def load_weights(model: Decoder, weights: dict[str, np.ndarray]) -> None:
     model.load_state_dict(named)
 
 
-def _tokenizer(path: Path, recipe: LanguageRecipe, texts: list[str]) -> Tokenizer:
+def _tokenizer(path: Path, recipe: LanguageRecipe, texts: Texts) -> Tokenizer:
     """The one of an earlier run, or a new one."""
     if not path.exists():
         tokenizer = make_tokenizer(texts, recipe.tokens)

@@ -68,7 +68,9 @@ class LanguageRecipe:
             raise TritweaveError(f"decay is {self.decay} steps of {self.steps}; it must be 0 to all of them")
 
 
-_STORIES: Final = LanguageRecipe("stories", 512, 256, 128, 5, 4, 1, 320, 40000, 10000, row=256, batch=24, prefix=600)
+_STORIES: Final = LanguageRecipe(
+    "stories", 512, 256, 128, 5, 4, 1, 320, 40000, 10000, 256, 24, matrices=0.02, others=1e-2, prefix=600
+)
 
 LANGUAGE_RECIPES: Final = {
     recipe.name: recipe
