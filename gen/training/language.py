@@ -98,7 +98,8 @@ def _train_language(
     progress: Callable[[Progress], None] | None,
 ) -> TrainedLanguage:
     texts = texts_of(recipe, data)
-    write_bytes(output / "valid.txt", START.join([*texts.valid, ""]).encode())
+    # Readers drop one newline in front of a document, which may begin with one of its own.
+    write_bytes(output / "valid.txt", "".join(f"\n{text}{START}" for text in texts.valid).encode())
     tokenizer = _tokenizer(output / "tokenizer.json", recipe, texts)
     corpus = make_corpus(tokenizer, texts.train, recipe.row)
     run = Run(recipe, corpus, tokenizer.get_vocab_size(), seed=seed, quantised=quantised)

@@ -14,7 +14,7 @@ from golden.quantise import quantise_activations_float, quantise_weights
 torch = pytest.importorskip("torch")
 tokenizers = pytest.importorskip("tokenizers")
 
-from gen.training.corpus import Corpus, Texts, encode, make_corpus, make_tokenizer, texts_of  # noqa: E402 - torch comes first
+from gen.training.corpus import Corpus, Texts, documents, encode, make_corpus, make_tokenizer, texts_of  # noqa: E402 - torch comes first
 from gen.training.language import train_language  # noqa: E402
 from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe  # noqa: E402
 from gen.training.language_trainer import Run, evaluate, loss_of, train, visible  # noqa: E402
@@ -129,9 +129,9 @@ def test_attention_stays_within_documents_and_behind_time() -> None:
 
 def test_scores_do_not_depend_on_batches() -> None:
     run = make_run()
-    documents = [[1, 2, 3], [4], [5, 6, 7, 8], [2, 2]]
-    nats, tokens = evaluate(run.model, documents, quantised=True)
-    singles = [loss_of(run.model, torch.tensor([[0, *document]])).item() * len(document) for document in documents]
+    pieces = [[1, 2, 3], [4], [5, 6, 7, 8], [2, 2]]
+    nats, tokens = evaluate(run.model, pieces, quantised=True)
+    singles = [loss_of(run.model, torch.tensor([[0, *piece]])).item() * len(piece) for piece in pieces]
     assert tokens == 10
     assert nats == pytest.approx(sum(singles), rel=1e-5)
 
@@ -241,6 +241,7 @@ def test_one_call_makes_a_folder_and_a_second_goes_on(data: Path, tmp_path: Path
         *("losses.json", "losses.png", "state.pt", "constant-state.pt"),
     }
     assert first.bits_per_byte == pytest.approx(first.nats_per_token / math.log(2))
+    assert documents((output / "valid.txt").read_text()) == texts_of(SMALL, data).valid
     again = train_language(SMALL, data, output, seed=0)
     assert again == first
     assert train_language(replace(SMALL, steps=8), data, output, seed=0).steps == 8
