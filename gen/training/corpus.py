@@ -3,23 +3,19 @@
 A batch depends on the seed and its number alone, so that a run that was interrupted goes on with the same ones.
 """
 
-import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from gen.language.text import MARK, documents, read_text
 from gen.training.language_recipes import LanguageRecipe
 from golden.errors import TritweaveError
-from golden.files.disk import read_bytes
-
-START: Final = "<|endoftext|>"
-"""The start token, number 0; in a text it stands behind every document."""
 
 
 class Texts(NamedTuple):
@@ -85,25 +81,10 @@ class Corpus:
         return random.permutation(len(self.starts)), random.random()
 
 
-def read_text(folder: Path, name: str) -> str:
+def read(folder: Path, name: str) -> str:
     """The text file of that name, or the same with ``.gz``."""
-    path = folder / name
     packed = folder / f"{name}.gz"
-    if not path.exists() and packed.exists():
-        try:
-            return gzip.decompress(read_bytes(packed, "text")).decode()
-        except (OSError, EOFError, UnicodeDecodeError) as error:
-            raise TritweaveError(f"{packed} is no compressed UTF-8 text: {error}") from error
-    try:
-        return read_bytes(path, "text").decode()
-    except UnicodeDecodeError as error:
-        raise TritweaveError(f"{path} is no UTF-8 text: {error}") from error
-
-
-def documents(text: str) -> list[str]:
-    """What lies between the marks, less one newline behind each; empty ones are dropped."""
-    found = (document.removeprefix("\n") for document in text.split(START))
-    return [document for document in found if document]
+    return read_text(packed if packed.exists() else folder / name)
 
 
 def names(text: str) -> Texts:
@@ -128,12 +109,12 @@ def texts_of(recipe: LanguageRecipe, folder: Path) -> Texts:
     `text` takes train.txt alone, too: a tenth of its documents, or of itself if it is one, is then held out.
     """
     if recipe.name == "names":
-        return names(read_text(folder, "names.txt"))
+        return names(read(folder, "names.txt"))
     if recipe.name == "shakespeare":
-        return last_tenth(read_text(folder, "input.txt"), recipe.context)
-    train = documents(read_text(folder, "train.txt"))
+        return last_tenth(read(folder, "input.txt"), recipe.context)
+    train = documents(read(folder, "train.txt"))
     if recipe.name != "text" or any((folder / name).exists() for name in ("valid.txt", "valid.txt.gz")):
-        return Texts(train, documents(read_text(folder, "valid.txt")))
+        return Texts(train, documents(read(folder, "valid.txt")))
     if len(train) == 1:
         return last_tenth(train[0], recipe.context)
     cut = len(train) * 9 // 10
@@ -150,7 +131,7 @@ def make_tokenizer(texts: Texts, vocabulary: int | None) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted({byte for spelling in _spellings([*texts.train, *texts.valid]).values() for byte in spelling})
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary or 0, special_tokens=[START], initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocabulary or 0, special_tokens=[MARK], initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(texts.train, trainer)
     return tokenizer

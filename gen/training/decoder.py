@@ -13,10 +13,11 @@ import torch
 from torch.nn import functional
 
 from gen.training.attention import RoundedAttention, attend_at_once
-from gen.training.language_shape import Shape, largest_digits
+from gen.training.language_folder import CLIP, EPSILON, THETA
 from gen.training.straight_through import AbsmaxQuantiser, TableQuantiser
 from gen.training.trainer import TernaryWeights
 from golden.formats import ACTIVATION_MAX
+from golden.language.format import LanguageFormat, Shape, levels
 
 
 @dataclass
@@ -43,29 +44,29 @@ class Linear(torch.nn.Module):
 class Norm(torch.nn.Module):
     """RMSNorm and the A8max behind it."""
 
-    def __init__(self, size: int, epsilon: float, precision: Precision) -> None:
+    def __init__(self, size: int, precision: Precision) -> None:
         super().__init__()
-        self.precision, self.epsilon = precision, epsilon
+        self.precision = precision
         self.weight = torch.nn.Parameter(torch.ones(size))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Reals of shape (..., size) to int8 multiples of a step."""
-        normal = functional.rms_norm(values, self.weight.shape, self.weight, self.epsilon)
+        normal = functional.rms_norm(values, self.weight.shape, self.weight, EPSILON)
         return quantise(normal, ACTIVATION_MAX, self.precision)
 
 
 class Attention(torch.nn.Module):
     """Everything between the first norm of a layer and the residual."""
 
-    def __init__(self, shape: Shape, precision: Precision, generator: torch.Generator) -> None:
+    def __init__(self, shape: Shape, form: LanguageFormat, precision: Precision, generator: torch.Generator) -> None:
         super().__init__()
-        self.shape, self.precision = shape, precision
+        self.shape, self.form, self.precision = shape, form, precision
         keys = shape.key_heads * shape.head
-        self.q_proj = Linear(shape.width, shape.width, precision, generator)
-        self.k_proj = Linear(shape.width, keys, precision, generator)
-        self.v_proj = Linear(shape.width, keys, precision, generator)
-        self.o_proj = Linear(shape.width, shape.width, precision, generator)
-        self.attn_sub_norm = Norm(shape.width, shape.epsilon, precision)
+        self.q_proj = Linear(shape.hidden, shape.hidden, precision, generator)
+        self.k_proj = Linear(shape.hidden, keys, precision, generator)
+        self.v_proj = Linear(shape.hidden, keys, precision, generator)
+        self.o_proj = Linear(shape.hidden, shape.hidden, precision, generator)
+        self.attn_sub_norm = Norm(shape.hidden, precision)
 
     def forward(self, values: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor):
         """Quantised reals of shape (B, T, D) to what is added to the residual."""
@@ -76,8 +77,8 @@ class Attention(torch.nn.Module):
 
         query, key = (rotate(heads(layer(values)), rotation) for layer in (self.q_proj, self.k_proj))
         query = quantise(query, ACTIVATION_MAX, self.precision) * shape.head**-0.5
-        key = quantise(key, largest_digits(shape.key_digits), self.precision)
-        limit, value = largest_digits(shape.value_digits), heads(self.v_proj(values))
+        key = quantise(key, levels(self.form.key_digits), self.precision)
+        limit, value = levels(self.form.value_digits), heads(self.v_proj(values))
         scales = value.detach().abs().amax(-1).clamp(min=1e-5) / limit if self.precision.activations else None
         value = quantise(value, limit, self.precision)
         attend = RoundedAttention.apply if values.device.type == "cpu" else attend_at_once
@@ -91,10 +92,10 @@ class FeedForward(torch.nn.Module):
     def __init__(self, shape: Shape, precision: Precision, generator: torch.Generator) -> None:
         super().__init__()
         self.precision = precision
-        self.gate_proj = Linear(shape.width, shape.inner, precision, generator)
-        self.up_proj = Linear(shape.width, shape.inner, precision, generator)
-        self.down_proj = Linear(shape.inner, shape.width, precision, generator)
-        self.ffn_sub_norm = Norm(shape.inner, shape.epsilon, precision)
+        self.gate_proj = Linear(shape.hidden, shape.intermediate, precision, generator)
+        self.up_proj = Linear(shape.hidden, shape.intermediate, precision, generator)
+        self.down_proj = Linear(shape.intermediate, shape.hidden, precision, generator)
+        self.ffn_sub_norm = Norm(shape.intermediate, precision)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Quantised reals of shape (B, T, D) to what is added to the residual."""
@@ -107,11 +108,11 @@ class FeedForward(torch.nn.Module):
 class Layer(torch.nn.Module):
     """Attention and feed-forward block, each with its norm."""
 
-    def __init__(self, shape: Shape, precision: Precision, generator: torch.Generator) -> None:
+    def __init__(self, shape: Shape, form: LanguageFormat, precision: Precision, generator: torch.Generator) -> None:
         super().__init__()
-        self.input_layernorm = Norm(shape.width, shape.epsilon, precision)
-        self.self_attn = Attention(shape, precision, generator)
-        self.post_attention_layernorm = Norm(shape.width, shape.epsilon, precision)
+        self.input_layernorm = Norm(shape.hidden, precision)
+        self.self_attn = Attention(shape, form, precision, generator)
+        self.post_attention_layernorm = Norm(shape.hidden, precision)
         self.mlp = FeedForward(shape, precision, generator)
 
     def forward(self, residual: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor], mask: torch.Tensor):
@@ -126,24 +127,26 @@ class Decoder(torch.nn.Module):
     Parameters
     ----------
     shape
-        Sizes and formats.
+        Sizes.
+    form
+        Digits of the embedding, of keys and of values.
     generator
         Draws the first weights.
 
     """
 
-    def __init__(self, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(self, shape: Shape, form: LanguageFormat, generator: torch.Generator) -> None:
         super().__init__()
-        self.shape, self.precision = shape, Precision()
-        self.embed_tokens = torch.nn.Parameter(torch.randn(shape.vocabulary, shape.width, generator=generator) * 0.05)
-        self.layers = torch.nn.ModuleList(Layer(shape, self.precision, generator) for _ in range(shape.layers))
-        self.norm = Norm(shape.width, shape.epsilon, self.precision)
+        self.shape, self.form, self.precision = shape, form, Precision()
+        self.embed_tokens = torch.nn.Parameter(torch.randn(shape.vocabulary, shape.hidden, generator=generator) * 0.05)
+        self.layers = torch.nn.ModuleList(Layer(shape, form, self.precision, generator) for _ in range(shape.blocks))
+        self.norm = Norm(shape.hidden, self.precision)
 
     def forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Logits of shape (B, T, V); tokens of shape (B, T), mask as `gen.training.attention` has it."""
         table = self.table()
         residual, count = functional.embedding(tokens, table), tokens.shape[1]
-        rotation = angles(count, self.shape.head, self.shape.theta, tokens.device)
+        rotation = angles(count, self.shape.head, tokens.device)
         for layer in self.layers:
             residual = layer(residual, rotation, mask)
         return functional.linear(self.norm(residual), table)
@@ -152,9 +155,7 @@ class Decoder(torch.nn.Module):
         """The embedding as it is used."""
         if not self.precision.weights:
             return self.embed_tokens
-        return TableQuantiser.apply(
-            self.embed_tokens, largest_digits(self.shape.embedding_digits), self.shape.embedding_clip
-        )
+        return TableQuantiser.apply(self.embed_tokens, levels(self.form.embedding_digits), CLIP)
 
 
 def quantise(values: torch.Tensor, limit: int, precision: Precision) -> torch.Tensor:
@@ -162,9 +163,9 @@ def quantise(values: torch.Tensor, limit: int, precision: Precision) -> torch.Te
     return AbsmaxQuantiser.apply(values, limit) if precision.activations else values
 
 
-def angles(count: int, head: int, theta: float, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def angles(count: int, head: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and signed sines of the first `count` positions, both of shape (count, head)."""
-    speeds = theta ** -(torch.arange(0, head, 2, dtype=torch.float32, device=device) / head)
+    speeds = THETA ** -(torch.arange(0, head, 2, dtype=torch.float32, device=device) / head)
     turns = torch.outer(torch.arange(count, dtype=torch.float32, device=device), speeds)
     return turns.cos().repeat(1, 2), torch.cat([-turns.sin(), turns.sin()], 1)
 

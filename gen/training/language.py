@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from tokenizers import Tokenizer
 
+from gen.language.text import MARK, beginning
 from gen.pictures import picture
-from gen.training.corpus import START, Texts, encode, make_corpus, make_tokenizer, texts_of
+from gen.training.corpus import Texts, encode, make_corpus, make_tokenizer, texts_of
 from gen.training.decoder import Decoder
 from gen.training.language_folder import write_folder
 from gen.training.language_recipes import LanguageRecipe
@@ -99,19 +99,20 @@ def _train_language(
 ) -> TrainedLanguage:
     texts = texts_of(recipe, data)
     # Readers drop one newline in front of a document, which may begin with one of its own.
-    write_bytes(output / "valid.txt", "".join(f"\n{text}{START}" for text in texts.valid).encode())
+    write_bytes(output / "valid.txt", "".join(f"\n{text}{MARK}" for text in texts.valid).encode())
     tokenizer = _tokenizer(output / "tokenizer.json", recipe, texts)
     corpus = make_corpus(tokenizer, texts.train, recipe.row)
     run = Run(recipe, corpus, tokenizer.get_vocab_size(), seed=seed, quantised=quantised)
     train(run, output / "state.pt", progress)
     _write(run, output, tokenizer.to_str(pretty=True))
-    held = [text.encode()[: recipe.prefix].decode(errors="ignore") for text in texts.valid]
+    held = [beginning(text, recipe.prefix) for text in texts.valid] if recipe.prefix else texts.valid
     documents = [tokens[: recipe.context] for tokens in encode(tokenizer, held)]
     size = sum(len(tokenizer.decode(tokens).encode()) for tokens in documents)
     nats, count = evaluate(run.model, documents, quantised=quantised)
     shape = run.model.shape
+    table = shape.vocabulary * shape.hidden * recipe.embedding_digits
     bits = nats / math.log(2) / size
-    return TrainedLanguage(output, shape.trits, shape.embedding_trits, len(run.losses), count, size, nats / count, bits)
+    return TrainedLanguage(output, shape.trits, table, len(run.losses), count, size, nats / count, bits)
 
 
 def weights_of(model: Decoder) -> dict[str, np.ndarray]:
@@ -119,13 +120,6 @@ def weights_of(model: Decoder) -> dict[str, np.ndarray]:
     found = {f"model.{name}": parameter.detach().cpu().numpy() for name, parameter in model.named_parameters()}
     found["model.embed_tokens.weight"] = found.pop("model.embed_tokens")
     return found
-
-
-def load_weights(model: Decoder, weights: dict[str, np.ndarray]) -> None:
-    """Latent reals by transformers' names into a model."""
-    named = {name.removeprefix("model."): torch.from_numpy(values) for name, values in weights.items()}
-    named["embed_tokens"] = named.pop("embed_tokens.weight")
-    model.load_state_dict(named)
 
 
 def _tokenizer(path: Path, recipe: LanguageRecipe, texts: Texts) -> Tokenizer:
@@ -141,10 +135,10 @@ def _tokenizer(path: Path, recipe: LanguageRecipe, texts: Texts) -> Tokenizer:
 
 
 def _write(run: Run, output: Path, tokenizer: str) -> None:
-    weights, shape = weights_of(run.model), run.model.shape
+    weights, shape, form = weights_of(run.model), run.model.shape, run.model.form
     if run.quantised:
-        write_folder(output / "latent", shape, weights, tokenizer, "latent")
-    write_folder(output, shape, weights, tokenizer, "packed" if run.quantised else "float")
+        write_folder(output / "latent", shape, form, weights, tokenizer, "latent")
+    write_folder(output, shape, form, weights, tokenizer, "packed" if run.quantised else "float")
     write_bytes(output / "losses.json", json.dumps(run.losses).encode())
     write_bytes(output / "losses.png", loss_curve(run.recipe.name, run.losses))
 

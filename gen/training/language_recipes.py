@@ -17,9 +17,9 @@ class LanguageRecipe:
     tokens
         Size of a vocabulary of byte-level pair encoding; None: characters.
     context, width, layers, heads, key_heads, inner
-        As in `gen.training.decoder.Shape`.
+        Sizes: those of `golden.language.format.Shape` by shorter names.
     embedding_digits, key_digits, value_digits
-        As there.
+        As in `golden.language.format.LanguageFormat`.
     steps, decay
         Steps of the optimiser, and how many of them, at the end, the learning rate falls.
     row, batch

@@ -20,10 +20,10 @@ from torch.nn import functional
 from gen.training.corpus import Corpus
 from gen.training.decoder import Decoder
 from gen.training.language_recipes import LanguageRecipe
-from gen.training.language_shape import Shape
 from gen.training.optimisers import Muon, Schedule
 from golden.errors import TritweaveError
 from golden.files.disk import replacing
+from golden.language.format import LanguageFormat, Shape
 
 SAVED: Final = 60.0
 """Seconds between two states on the disk."""
@@ -65,8 +65,8 @@ class Run:
             raise TritweaveError(f"the text holds token {corpus.tokens.max()}; the vocabulary has {vocabulary}")
         self.recipe, self.corpus, self.seed, self.quantised = recipe, corpus, seed, quantised
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        shape = shape_of(recipe, vocabulary)
-        self.model = Decoder(shape, torch.Generator().manual_seed(seed)).to(self.device)
+        form = LanguageFormat(recipe.embedding_digits, recipe.key_digits, recipe.value_digits)
+        self.model = Decoder(shape_of(recipe, vocabulary), form, torch.Generator().manual_seed(seed)).to(self.device)
         matrices = [parameter for name, parameter in self.model.named_parameters() if "_proj." in name]
         others = [parameter for name, parameter in self.model.named_parameters() if "_proj." not in name]
         self.muon = Muon(matrices, recipe.matrices)
@@ -136,16 +136,14 @@ class Run:
 def shape_of(recipe: LanguageRecipe, vocabulary: int) -> Shape:
     """The shape of the recipe's model."""
     return Shape(
-        vocabulary,
-        recipe.context,
-        recipe.width,
-        recipe.layers,
-        recipe.heads,
-        recipe.key_heads,
-        recipe.inner,
-        recipe.embedding_digits,
-        recipe.key_digits,
-        recipe.value_digits,
+        vocabulary=vocabulary,
+        hidden=recipe.width,
+        blocks=recipe.layers,
+        heads=recipe.heads,
+        key_heads=recipe.key_heads,
+        head=recipe.width // recipe.heads,
+        intermediate=recipe.inner,
+        context=recipe.context,
     )
 
 
