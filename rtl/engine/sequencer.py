@@ -172,7 +172,8 @@ class Sequencer(wiring.Component):
             self.tile.vector.eq(vector),
             self.clear.eq(finish << self.region),
         ]
-        with m.If(self.issue):
+        # Behind the last word there is none: its address stays until the next layer starts.
+        with m.If(self.issue & ~finish):
             m.d.sync += self.weight.eq(self.weight + 1)
 
         # By vector: its next layer, the number of that, whether it is the first, is read, and its first weights.
