@@ -14,7 +14,7 @@ from gen.bench.command import app as bench
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import import_weights, inspect_file
 from gen.language.command import evaluate_model, talk
-from gen.output.files import write_output
+from gen.output.files import engine_files, write_files
 from gen.plan.command import (
     ArrayOption,
     DividerOption,
@@ -27,15 +27,18 @@ from gen.plan.command import (
 )
 from gen.plan.devices import DEVICES, device_named
 from gen.plan.fit import fit
+from gen.plan.plan import MODULE
 from gen.plan.presets import TEST_LABELS, TEST_VECTORS, load_network
 from gen.plan.tables import layers_table, plan_table
 from gen.schemes.command import quantise
 from gen.tables import files_table
 from gen.training.command import train
+from gen.verilog import check_module_name
 from golden.errors import TritweaveError
 from sim.compare import compare, read_vectors
 from sim.scheme_command import compare_schemes
 from sim.tables import comparison_table
+from sim.verilog_testbench import bench_files
 
 app = typer.Typer(
     name="tritweave",
@@ -119,13 +122,23 @@ def generate(
     empty: Annotated[
         bool, typer.Option("--empty", help="Leave the memories empty, to be loaded through the load port.")
     ] = False,
+    name: Annotated[
+        str, typer.Option("--name", help="Of the top module and the files; all modules' names begin with it.")
+    ] = MODULE,
+    testbench: Annotated[
+        bool, typer.Option("--testbench", help="Write a testbench in Verilog beside it, which checks itself.")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write an engine's Verilog, its memory image and its lint waivers."""
+    check_module_name(name)
     chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     folder = output or Path("build") / chosen.network.name
     with console.status("generating Verilog"):
-        files = write_output(chosen, folder, initialised=not empty)
+        contents = engine_files(chosen, initialised=not empty, name=name)
+        if testbench:
+            contents |= bench_files(chosen, name, contents[f"{name}.v"][0].decode(), loaded=empty)
+        files = write_files(folder, contents)
     console.print(files_table(files))
     write_json(json_file, chosen.figures() | {"files": [str(file) for file in files]})
 

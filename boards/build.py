@@ -11,7 +11,7 @@ from typing import Any
 from boards.catalogue import Board
 from boards.demo import demo_misfits, demo_verilog
 from boards.pins import port_bits
-from boards.planning import board_figures, board_verilog, misfits
+from boards.planning import board_figures, board_verilog, check_fit, misfits
 from gen.builds import build_root, kept_build
 from gen.output.hosted import identify
 from gen.plan.plan import MODULE, Plan
@@ -129,11 +129,7 @@ def build_board(
         If the plan does not fit, a tool is missing or fails, or the engine's clock is not reached.
 
     """
-    if reasons := demo_misfits(board, plan) if demo else misfits(board, plan):
-        raise TritweaveError(
-            f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
-            f"{', '.join(reasons)}; give a smaller --fold or another --packing"
-        )
+    check_fit(board, plan, demo_misfits(board, plan) if demo else misfits(board, plan))
     tools = find_tools(board.device.family)
     packer = find_packer(tools, board.device.family)
     verilog = demo_verilog(board, plan) if demo else board_verilog(board, plan)

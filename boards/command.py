@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from boards.build import STEPS, BoardBuild, build_board, write_build
+from boards.build import STEPS, BoardBuild, bitstream_folder, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
 from boards.infer import BITSTREAM, NETLIST, SIMULATED, infer
 from boards.planning import board_figures, misfits, plan_for
+from boards.sources import board_sources
 from gen.command import JsonOption, console, progress_bar, write_json
+from gen.output.files import write_files
 from gen.plan.command import Model, PackingOption
 from gen.plan.plan import Fold, Plan
 from gen.plan.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
@@ -66,6 +68,9 @@ def build(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Default: build/BOARD.")
     ] = None,
+    verilog: Annotated[
+        bool, typer.Option("--verilog", help="Write the board's Verilog and constraints, and build nothing.")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Build a board's bitstream for a model: synthesise, place, route, pack (minutes).
@@ -73,6 +78,11 @@ def build(
     The exit status is 0 only if the board's clock is reached.
     """
     chosen, plan = _plan(board, model, fold, packing)
+    if verilog:
+        sources = write_files(output or bitstream_folder(chosen), board_sources(chosen, plan, demo=demo))
+        console.print(files_table(sources))
+        write_json(json_file, board_figures(chosen) | {"files": [str(file) for file in sources]})
+        return
     with progress_bar(f"{plan.network.name} for {chosen.name}", STEPS) as advance:
         made = build_board(chosen, plan, demo=demo, seed=seed, progress=advance)
     files = write_build(made, output)

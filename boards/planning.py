@@ -69,6 +69,15 @@ def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int
     return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
 
 
+def check_fit(board: Board, plan: Plan, reasons: Sequence[str]) -> None:
+    """Raise if there are reasons why a plan does not fit a board's FPGA, see `lacks`."""
+    if reasons:
+        raise TritweaveError(
+            f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
+            f"{', '.join(reasons)}; give a smaller --fold or another --packing"
+        )
+
+
 def board_verilog(board: Board, plan: Plan) -> str:
     """The Verilog of the board's FPGA, the engine with its host link: module `gen.plan.plan.MODULE`."""
     core = hosted_engine(plan, board.uart, offset=board.image_offset)

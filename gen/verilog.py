@@ -92,7 +92,7 @@ _OUTPUT_START = re.compile(r"^(  initial \w+ = .*)$", re.MULTILINE)
 """What simulators, and only they, are told of the outputs of memories before the first read."""
 
 
-def generate(component: wiring.Component, name: str, parameters: Mapping[str, object], details: str = "") -> str:
+def generate(component: wiring.Component, name: str, parameters: Mapping[str, object], notes: str = "") -> str:
     """The Verilog of a component.
 
     Parameters
@@ -103,8 +103,8 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
         Of the module; the names of its parts' modules begin with it.
     parameters
         What the header lists, in order.
-    details
-        What the header says at its end, without comment marks.
+    notes
+        What the header says at its end, followed by a template for an instance; without notes neither is there.
 
     Returns
     -------
@@ -116,8 +116,8 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     with warnings.catch_warnings():
         # Parts that a configuration does not use are dropped on purpose.
         warnings.simplefilter("ignore", category=UserWarning)
-        ports = [(port, signal, None) for port, (signal, _) in top.signals.items()]
-        design = Fragment.get(top, None).prepare(ports=ports, hierarchy=(name,))
+        outside = [(port, signal, None) for port, (signal, _) in top.signals.items()]
+        design = Fragment.get(top, None).prepare(ports=outside, hierarchy=(name,))
         name_signals(design)
         text, _ = rtlil.convert_fragment(design, emit_src=False)
     # A block RAM's output holds anything until its first read, and costs registers where it must not.
@@ -126,18 +126,27 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
     text = _OUTPUT_START.sub(r"`ifndef SYNTHESIS\n\1\n`endif", text)
     # A board's top makes its reset, and has its clock among its members.
     present = set(re.split(r"\W+", text[text.index(f"module {name}(") : text.index(");")]))
+    ports = {port.name: port for port in top.ports if port.name in present}.values()
     lines = [f"{name}: {(component.__doc__ or type(component).__name__).strip().splitlines()[0]}"]
     width = max((len(key) for key in parameters), default=0)
     lines += ["", "Parameters", *(f"  {key:<{width}}  {value}" for key, value in parameters.items())]
-    width = max(len(port.name) for port in top.ports)
+    width = max(len(port.name) for port in ports)
     lines += ["", "Ports"] + [
         f"  {port.name:<{width}}  {port.direction:<6}  {port.width:>5} bits{', signed' if port.signed else ''}"
-        for port in {port.name: port for port in top.ports}.values()
-        if port.name in present
+        for port in ports
     ]
-    lines += ["", *details.splitlines()] if details else []
+    if notes:
+        pins = [f"    .{port.name}({port.name})" for port in ports]
+        lines += ["", *notes.splitlines(), "", "Instance", f"  {name} engine (", *",\n".join(pins).splitlines(), "  );"]
     # The first line names the version of Yosys.
     return "\n".join(f"// {line}".rstrip() for line in lines) + "\n\n" + text.split("\n", 1)[1].lstrip()
+
+
+def listed_ports(verilog: str) -> list[Port]:
+    """The ports that the header of generated Verilog lists."""
+    listed = verilog.split("// Ports\n")[1].split("\n\n")[0].split("\n//\n")[0]
+    words = [line.replace(",", "").split() for line in listed.splitlines()]
+    return [Port(name, direction, int(width), sign == ["signed"]) for _, name, direction, width, _, *sign in words]
 
 
 def check_module_name(name: str) -> None:

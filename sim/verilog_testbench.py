@@ -1,4 +1,4 @@
-"""A testbench in plain Verilog for those who take the generated Verilog elsewhere: it checks itself and needs nothing."""
+"""A testbench in plain Verilog, for those who take the generated Verilog elsewhere: it checks itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,9 @@ from golden.files.image import Load
 from rtl.layouts import LOAD
 from sim.cells import cell_models
 
+BenchFiles = dict[str, tuple[bytes, str]]
+"""File name to content, and what it is."""
+
 VECTORS = 4
 """What a testbench runs unless it is told otherwise."""
 
@@ -19,8 +22,8 @@ _BENCH = """\
 // {name}_tb: runs {name} on {vectors} vectors and compares every result with the model's; ends in PASS or FAIL.
 //
 // In this folder, with Icarus (-g2005 or -g2012) or Verilator:
-//   iverilog -g2012 -s {name}_tb -o {name}_tb.vvp {files} && vvp -N {name}_tb.vvp
-//   verilator --binary --timing --top-module {name}_tb {name}.vlt {files} && obj_dir/V{name}_tb
+//   $ iverilog -g2012 -s {name}_tb -o {name}_tb.vvp {files} && vvp -N {name}_tb.vvp
+//   $ verilator --binary --timing --top-module {name}_tb {name}.vlt {files} && obj_dir/V{name}_tb
 // RESET = 0 (-P{name}_tb.RESET=0, -GRESET=0) starts without a reset, PAUSES = 0 without pauses on the streams.
 
 module {name}_tb;
@@ -58,6 +61,10 @@ module {name}_tb;
   wire o_last;
   wire [{load_high}:0] transfer = {transfer};
 
+  wire unknown = ^{{load_ready, i_ready, o_valid, o_last, o_data}} === 1'bx;
+  wire wrong = o_valid & o_ready & ({{o_last, o_data}} !== results[received]);
+  wire stuck = waited == PATIENCE;
+
   {name} dut (
     .clk(clk),
     .rst(rst),
@@ -90,24 +97,18 @@ module {name}_tb;
     end
     // An offered word is not taken back.
     if (~i_valid | i_ready) pause <= (PAUSES != 0) & noise[3];
-    if (^{{load_ready, i_ready, o_valid, o_last, o_data}} === 1'bx) begin
-      $display("an output is x: load_ready %b i_ready %b o_valid %b o_last %b o_data %h", load_ready, i_ready, o_valid,
-        o_last, o_data);
-      faults = faults + 1;
-    end
+    if (unknown)
+      $display("an output is x: load_ready %b i_ready %b o_valid %b o_last %b o_data %h",
+        load_ready, i_ready, o_valid, o_last, o_data);
     if (o_valid & o_ready) begin
-      if ({{o_last, o_data}} !== results[received]) begin
-        $display("word %0d of the results is %h, expected %h", received, {{o_last, o_data}}, results[received]);
-        faults = faults + 1;
-      end
       received <= received + 1;
       waited <= 0;
     end
-    if (waited == PATIENCE) begin
+    if (wrong) $display("word %0d of the results is %h, expected %h", received, {{o_last, o_data}}, results[received]);
+    if (stuck)
       $display("nothing happens any more: %0d of %0d words in, %0d of %0d out", sent, INPUTS, received, RESULTS);
-      faults = faults + 1;
-    end
-    if (faults > 9 | (faults > 0 & received == RESULTS) | waited == PATIENCE) begin
+    if (unknown | wrong | stuck) faults <= faults + 1;
+    if (stuck | faults > 9 | (faults > 0 & received == RESULTS)) begin
       $display("FAIL: {name}");
       $stop;
     end else if (received == RESULTS) begin
@@ -119,7 +120,7 @@ endmodule
 """
 
 
-def testbench_files(plan: Plan, name: str, verilog: str, *, loaded: bool, vectors: int = VECTORS) -> dict[str, str]:
+def bench_files(plan: Plan, name: str, verilog: str, *, loaded: bool, vectors: int = VECTORS) -> BenchFiles:
     """A self-checking testbench of an engine.
 
     Parameters
@@ -137,7 +138,7 @@ def testbench_files(plan: Plan, name: str, verilog: str, *, loaded: bool, vector
 
     Returns
     -------
-    File name to content: the testbench, the words that it reads, and the models.
+    File name to content, and what it is: the testbench, the words that it reads, and the models.
 
     """
     config, loaded = plan.config, loaded or plan.config.spram
@@ -178,8 +179,12 @@ def testbench_files(plan: Plan, name: str, verilog: str, *, loaded: bool, vector
         transfer="load_valid ? image[loaded] : 0" if loaded else "0",
         **{field: _bits(LOAD[field]) for field, _ in LOAD},
     )
-    hex_files = {f"{name}_{what}.hex": _hexadecimal(*content) for what, content in words.items()}
-    return {f"{name}_tb.v": bench} | hex_files | models
+    files = {f"{name}_tb.v": (bench, "testbench; its first lines say how to run it")}
+    files |= {
+        f"{name}_{what}.hex": (_hexadecimal(*content), f"{what} of the testbench") for what, content in words.items()
+    }
+    files |= {file: (text, "models of vendor cells") for file, text in models.items()}
+    return {file: (text.encode(), what) for file, (text, what) in files.items()}
 
 
 def _words(values: NDArray[np.integer[Any]], lanes: int, width: int) -> list[int]:

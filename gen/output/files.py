@@ -10,30 +10,30 @@ WAIVERS = Path(__file__).with_name("lint.vlt")
 """Waivers for ``verilator --lint-only -Wall``, each with its reason."""
 
 
-def write_output(plan: Plan, folder: Path, *, initialised: bool = True) -> dict[Path, str]:
-    """Write a plan's files into a folder; each is replaced whole, and all are made before the first is written.
+def engine_files(plan: Plan, *, initialised: bool = True, name: str = MODULE) -> dict[str, tuple[bytes, str]]:
+    """A plan's files: name to content, and what it is.
 
     Parameters
     ----------
     plan
         What to build.
-    folder
-        Made if it is not there.
     initialised
         Whether the Verilog holds the image as its memories' initial contents.
-
-    Returns
-    -------
-    The files, each with what it is.
+    name
+        Of the top module, and of the files.
 
     """
-    contents = {
-        f"{MODULE}.v": (plan.verilog(initialised=initialised).encode(), "Verilog, top module first"),
-        f"{MODULE}.image": (plan.image.to_bytes(), "memory image, for the load port"),
-        f"{MODULE}.vlt": (WAIVERS.read_bytes(), "waivers for verilator --lint-only -Wall"),
+    return {
+        f"{name}.v": (plan.verilog(initialised=initialised, name=name).encode(), "Verilog, top module first"),
+        f"{name}.image": (plan.image.to_bytes(), "memory image, for the load port"),
+        f"{name}.vlt": (WAIVERS.read_bytes(), "waivers for verilator --lint-only -Wall"),
     }
+
+
+def write_files(folder: Path, files: dict[str, tuple[bytes, str]]) -> dict[Path, str]:
+    """Write files into a folder, which is made if it is not there, each whole; the files, each with what it is."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(parents=True)
-    for name, (content, _) in contents.items():
+    for name, (content, _) in files.items():
         write_bytes(folder / name, content)
-    return {folder / name: what for name, (_, what) in contents.items()}
+    return {folder / name: what for name, (_, what) in files.items()}

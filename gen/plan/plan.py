@@ -9,6 +9,7 @@ import numpy as np
 from gen.plan.area import Area, estimate_area, multipliers_needed
 from gen.plan.assemble import assemble
 from gen.plan.cycles import Cycles
+from gen.plan.header import engine_notes
 from gen.verilog import generate
 from golden.errors import TritweaveError
 from golden.files.image import MemoryImage
@@ -21,7 +22,7 @@ from rtl.engine.engine import Engine
 from rtl.engine.scaling import Scaling
 
 MODULE = "tritweave"
-"""Name of the generated top module."""
+"""Name of the generated top module, unless another is given."""
 
 
 class Fold(NamedTuple):
@@ -152,8 +153,8 @@ class Plan:
         names = [name for name in MEMORIES if initialised and not (self.config.spram and name == "weights")]
         return Engine(self.config, {name: self.image.integers(name) for name in names})
 
-    def verilog(self, *, initialised: bool = True) -> str:
-        """The engine's Verilog; the module is called `MODULE`."""
+    def verilog(self, *, initialised: bool = True, name: str = MODULE) -> str:
+        """The engine's Verilog; the top module is called `name`, and all others begin with it."""
         config = self.config
         parameters = {
             "network": self.network.name if initialised else "none, loaded at run time",
@@ -170,7 +171,7 @@ class Plan:
             ),
             "cycles": f"{self.cycles.latency} for a vector alone, {self.cycles.period:.10g} a vector in steady state",
         }
-        return generate(self.engine(initialised=initialised), MODULE, parameters)
+        return generate(self.engine(initialised=initialised), name, parameters, engine_notes(config))
 
 
 def plan_network(
