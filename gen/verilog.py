@@ -83,7 +83,12 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-_PASSES = "proc; memory_collect; opt_merge; opt_clean; opt_dff; opt_clean -purge; write_verilog -noattr"
+_PASSES = """
+proc; memory_collect; opt_merge; opt_clean; opt_dff; opt_clean -purge
+attrmap -remove unused_bits -remove full_case -remove generator -remove top -remove src
+attrmap -modattr -remove generator -remove top -remove src
+write_verilog
+"""
 """From RTLIL to Verilog: a register's reset and enable stand where it is assigned, all else is ``assign``. What
 Amaranth writes by itself, ``always @*``, is never evaluated at time 0 by simulators in SystemVerilog's modes."""
 
@@ -122,7 +127,7 @@ def generate(component: wiring.Component, name: str, parameters: Mapping[str, ob
         text, _ = rtlil.convert_fragment(design, emit_src=False)
     # A block RAM's output holds anything until its first read, and costs registers where it must not.
     text = _UNKNOWN_OUTPUT.sub(lambda found: found[1] + "0" * int(found[2]), without_escapes(text))
-    text = _run_yosys(f"read_rtlil <<rtlil\n{text}\nrtlil\n{_PASSES}\n")
+    text = _run_yosys(f"read_rtlil <<rtlil\n{text}\nrtlil\n{_PASSES}")
     text = _OUTPUT_START.sub(r"`ifndef SYNTHESIS\n\1\n`endif", text)
     # A board's top makes its reset, and has its clock among its members.
     present = set(re.split(r"\W+", text[text.index(f"module {name}(") : text.index(");")]))

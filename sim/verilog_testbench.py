@@ -48,7 +48,7 @@ module {name}_tb;
   reg rst = RESET != 0;
   integer sent = 0, received = 0, loaded = 0, waited = 0, faults = 0;
   reg [15:0] noise = 16'hace1;
-  reg pause = 1'b0;
+  reg pause = 1'b0, done = 1'b0;
 
   wire load_valid = ~rst & (loaded < TRANSFERS);
   wire load_ready;
@@ -111,7 +111,8 @@ module {name}_tb;
     if (stuck | faults > 9 | (faults > 0 & received == RESULTS)) begin
       $display("FAIL: {name}");
       $stop;
-    end else if (received == RESULTS) begin
+    end else if (received == RESULTS & ~done) begin
+      done <= 1'b1;
       $display("PASS: {name}, {vectors} vectors, %0d words as expected", RESULTS);
       $finish;
     end
