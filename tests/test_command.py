@@ -69,6 +69,18 @@ def test_generate_leaves_verilog_image_and_waivers(checkpoint: str, tmp_path: Pa
     assert (image.geometry.rows, image.geometry.columns, image.geometry.lanes) == (2, 4, 2)
 
 
+def test_generate_names_the_modules_and_writes_a_testbench(checkpoint: str, tmp_path: Path) -> None:
+    arguments = ["generate", checkpoint, "--fold", "2x4x2", "-o", str(tmp_path), "--empty", "--testbench"]
+    assert invoke(*arguments, "--name", "digits").exit_code == 0
+    expected = {f"digits{end}" for end in (".v", ".image", ".vlt", "_tb.v")}
+    expected |= {f"digits_{words}.hex" for words in ("inputs", "results", "image")}
+    assert {path.name for path in tmp_path.iterdir()} >= expected
+    assert "module digits(" in (tmp_path / "digits.v").read_text()
+    result = invoke(*arguments, "--name", "9x")
+    assert isinstance(result.exception, TritweaveError)
+    assert str(result.exception).startswith("the module's name is '9x'; it must be a letter")
+
+
 def test_the_array_is_chosen_by_its_name(checkpoint: str, tmp_path: Path) -> None:
     assert invoke("generate", checkpoint, "--fold", "2x4x2", "--array", "ecp5", "-o", str(tmp_path)).exit_code == 0
     assert "CCU2C" in (tmp_path / "tritweave.v").read_text()

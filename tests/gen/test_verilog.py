@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 
 from gen.plan.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import Port, Ports, generate
+from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH, MEMORIES, PACKINGS
 from golden.network import Layer, Network
 from rtl.engine.drain import Drain, DrainConfig
@@ -155,6 +156,35 @@ def test_equal_plans_give_equal_bytes_in_any_process(verilog: str) -> None:
 def test_nothing_of_the_machine_or_the_time_is_in_it(verilog: str) -> None:
     assert str(REPOSITORY) not in verilog
     assert re.search(r"\b20\d\d-\d\d|\.py\b|\(\* src", verilog) is None
+
+
+def test_no_name_needs_an_escape_or_stands_for_a_number(verilog: str) -> None:
+    assert "\\" not in verilog
+    assert set(re.findall(r"\$\w+", verilog)) <= {"$signed", "$unsigned"}
+    modules = re.findall(r"^module (\w+)", verilog, re.MULTILINE)
+    assert all(module.startswith(MODULE) for module in modules)
+    assert {f"{MODULE}_core_sequencer_walk", f"{MODULE}_core_weights"} < set(modules)
+    core = top_module(verilog, f"{MODULE}_core")
+    assert ".weights(array_weights)" in core  # the decoder's output and the array's input
+    assert "reg [2:0] chunk_1 = 3'h0;" in core
+    assert "always @(*)" not in verilog
+
+
+def test_the_header_says_how_to_load_and_instantiate(verilog: str) -> None:
+    small = plan()
+    sizes = [line.split() for line in header(verilog, "Load port") if re.match(r"\s+[0-2]  ", line)]
+    transfers = [int(words) * int(count) for _, _, words, count in sizes]
+    assert [name for _, name, *_ in sizes] == list(MEMORIES)
+    assert len(list(small.image.loads())) == sum(transfers)
+    assert f"behind {len(small.image.to_bytes()) - 4 * sum(transfers)} bytes" in verilog
+    template = "\n".join(header(verilog, "Instance"))
+    assert re.findall(r"\.(\w+)\(\1\)", template) == list(listed(verilog))
+
+
+@pytest.mark.parametrize("name", ["", "9x", "two__scores", "_first", "last_", "a-b", "module", "logic", "x" * 65, "ä"])
+def test_a_bad_name_is_refused(name: str) -> None:
+    with pytest.raises(TritweaveError, match=re.escape(f"the module's name is {name!r}; it must be")):
+        generate(Sums(), name, {})
 
 
 @pytest.mark.parametrize("packing", PACKINGS)

@@ -75,7 +75,7 @@ def test_a_wrong_logit_a_wrong_weight_and_a_missing_word_fail(tmp_path: Path) ->
     assert "word 3 of the results is" in logit
     assert logit.endswith("FAIL: tritweave\n")
     assert printed("tritweave_image.hex", weights, 1).endswith("FAIL: tritweave\n")
-    assert "nothing happens any more" in printed("tritweave_image.hex", 0, 1)  # words of an input
+    assert "nothing happens any more" in printed("tritweave_image.hex", 1, 1)  # tiles of the first layer
     assert run_icarus(tmp_path, files, ["tritweave_tb"]).startswith("PASS")
 
 
