@@ -1,7 +1,6 @@
 """The generated Verilog goes through lint and the synthesis flows as it is."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,12 +81,6 @@ def test_lint_still_sees_what_no_waiver_names(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert done.returncode
     assert "WIDTHTRUNC" in done.stderr
-
-
-def test_no_name_looks_like_a_bit_of_a_bus() -> None:
-    verilog = small_plan("8x4x4", "5t8b").verilog()
-    assert re.search(r"\\\S+\.3 ", verilog)
-    assert not re.search(r"\\\S*\[\d", verilog)
 
 
 def test_a_scale_step_takes_multipliers_and_the_estimated_size() -> None:
