@@ -37,3 +37,8 @@ def write_files(folder: Path, files: dict[str, tuple[bytes, str]]) -> dict[Path,
     for name, (content, _) in files.items():
         write_bytes(folder / name, content)
     return {folder / name: what for name, (_, what) in files.items()}
+
+
+def write_output(plan: Plan, folder: Path, *, initialised: bool = True, name: str = MODULE) -> dict[Path, str]:
+    """Write a plan's files into a folder, see `engine_files` and `write_files`."""
+    return write_files(folder, engine_files(plan, initialised=initialised, name=name))
