@@ -8,7 +8,7 @@ from rich.table import Table
 
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import LayersOption
-from gen.imports.importing import open_source
+from gen.imports.opening import open_source
 from gen.plan.plan import Fold
 from gen.plan.presets import mnist_images
 from gen.schemes.quantising import check_images, chosen_layers, float_matrix

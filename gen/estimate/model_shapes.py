@@ -1,7 +1,7 @@
 """Sizes of language models: built in by name, or from a config.json; and what their paper measured of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,6 +56,10 @@ class ModelShape:
         for what, length in lengths.items():
             if type(length) is not int or not 1 <= length <= _LARGEST:
                 raise TritweaveError(f"{self.name}: the {what} is {length}; it must be 1 to {_LARGEST}")
+        if self.decoder.by_block:
+            raise TritweaveError(
+                f"{self.name}: its blocks have different numbers of key heads; one number is estimated"
+            )
         if self.decoder.heads % self.decoder.key_heads:
             raise TritweaveError(
                 f"{self.name}: {self.decoder.heads} heads share {self.decoder.key_heads} keys; "
@@ -65,7 +69,7 @@ class ModelShape:
     @property
     def layers(self) -> Iterator[Layer]:
         """The linear layers of all blocks; the vocabulary's are not among them."""
-        block = Decoder(**vars(self.decoder) | {"blocks": 1}).layers("", ("q", "k", "v", "o", "gate", "up", "down"))
+        block = replace(self.decoder, blocks=1).layers("", ("q", "k", "v", "o", "gate", "up", "down"))
         return (Layer(self.decoder.blocks, *shape) for shape in block.values())
 
     @property
@@ -114,7 +118,9 @@ PUBLISHED_ENERGY_RATIO: Final = 71.4
 """The paper's figure 3: arithmetic energy of matrix products, FP16 over b1.58, in 7 nm."""
 
 
-def _shape(name: str, *sizes: int, vocabulary: int = 32000, tied: bool = False) -> ModelShape:
+def _shape(
+    name: str, *sizes: *tuple[int, int, int, int, int, int], vocabulary: int = 32000, tied: bool = False
+) -> ModelShape:
     return ModelShape(name, Decoder(*sizes), vocabulary, tied)
 
 

@@ -1,22 +1,16 @@
 """Sources of the Hugging Face kind: safetensors in one file or many, and a config.json that says how to read them."""
 
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
-
-import numpy as np
+from typing import Any, Final, NamedTuple
 
 from gen.imports.decoder_shapes import Decoder
-from gen.imports.sources import Source
+from gen.imports.tensor_source import TensorSource
+from gen.imports.weights import NO_MORE, Convention, Reading
 from golden.errors import TritweaveError
 from golden.files.disk import read_bytes
-from golden.files.layer_file import LayerSpec, TernaryLayer
-from golden.files.packing_hf import decode_hf, packed_rows
+from golden.files.layer_file import LayerSpec
 from golden.files.safetensors_reader import parse_json, read_safetensors_header
 from golden.files.stored import StoredTensor
-from golden.quantise import quantise_weights
-from golden.trits import check_trits
-
-Convention = Literal["divide", "multiply"]
 
 CONVENTIONS: Final[dict[str, Convention]] = {"bitlinear": "divide", "autobitlinear": "multiply"}
 """What the result has to do with ``weight_scale``, by transformers' class of layer."""
@@ -24,7 +18,8 @@ CONVENTIONS: Final[dict[str, Convention]] = {"bitlinear": "divide", "autobitline
 ARCHITECTURES: Final = ("bitnet", "llama")
 """The ``model_type`` whose linear layers are known."""
 
-_FLOATS: Final = ("F16", "BF16", "F32", "F64")
+SINGLE: Final = "model.safetensors"
+INDEX: Final = "model.safetensors.index.json"
 NUMBERS: Final = (
     "num_hidden_layers",
     "hidden_size",
@@ -60,7 +55,7 @@ class Quantisation(NamedTuple):
         """From a config.json."""
         found = config.get("quantization_config")
         if found is None:
-            return cls(None, True, None)
+            return cls(None, False, None)
         if not isinstance(found, dict) or found.get("quant_method") != "bitnet":
             method = found.get("quant_method") if isinstance(found, dict) else found
             raise TritweaveError(f"{path}: the quantisation method is {method!r}; 'bitnet' is read")
@@ -77,86 +72,32 @@ class Quantisation(NamedTuple):
     def __str__(self) -> str:
         """In words."""
         kinds = ["latent floats"] if self.latent else []
-        words = " or ".join(kinds + ([f"packed, {self.convention} by the scale"] if self.convention else []))
+        kinds += [f"packed, {self.convention} by the scale"] if self.convention else []
+        words = " or ".join(kinds) or "nothing said of its weights"
         return words if self.norm is None else f"{words}, a norm (epsilon {self.norm}) before each layer"
 
 
-class HuggingFace(Source):
-    """Layers of transformers' BitNet.
+class HuggingFace(TensorSource):
+    """Layers of transformers' BitNet, or of any safetensors.
 
     Weights are packed (uint8) or trits as floats, both with a ``weight_scale``; or latent floats without one.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        tensors: dict[str, StoredTensor],
-        layers: dict[str, tuple[int, int]],
-        quantisation: Quantisation,
-        unknown: str = "",
-    ):
-        self.quantisation = quantisation
-        super().__init__(path, f"safetensors, {quantisation}", tensors, layers, unknown)
+    norm: float | None = None
+    """Epsilon of the RMSNorm that every layer must have."""
 
     def spec(self, name: str) -> LayerSpec:
-        """Shapes as unpacked, checked against the configuration."""
-        weight, expected = self.matrix(name), self.layers.get(name)
-        if weight.type == "U8":
-            outputs, inputs = expected or (4 * weight.shape[0], weight.shape[1])
-            fits = weight.shape == (packed_rows(outputs), inputs)
-        elif weight.type in _FLOATS:
-            outputs, inputs = expected or weight.shape
-            fits = weight.shape == (outputs, inputs)
-        else:
-            raise TritweaveError(f"{weight.name} has type {weight.type}; packed U8 and {', '.join(_FLOATS)} are read")
-        if not fits:
-            raise TritweaveError(
-                f"{weight.name} is {weight.type} of shape {weight.shape}; "
-                f"the configuration makes it {outputs} outputs of {inputs} inputs"
-            )
-        return LayerSpec(name, outputs, inputs, 0, self.quantisation.norm is not None, f"{name}.bias" in self.tensors)
-
-    # What float32 cannot hold becomes infinite, and is refused by the layer.
-    @np.errstate(over="ignore")
-    def read(self, name: str) -> TernaryLayer:
-        """Unpack, or quantise; the scale becomes what a trit is worth."""
-        spec, weight = self.spec(name), self.matrix(name)
-        try:
-            if weight.type == "U8":
-                trits, scale = decode_hf(weight.array(), spec.outputs), self._scale(name)
-            elif f"{name}.weight_scale" in self.tensors:
-                trits, scale = check_trits(weight.array()), self._scale(name)
-            elif self.quantisation.latent:
-                trits, scale = quantise_weights(weight.array())
-            else:
-                raise TritweaveError("floats without a weight_scale, where the configuration says packed")
-        except TritweaveError as error:
-            raise TritweaveError(f"{weight.name}: {error}") from error
-        norm = self.vector(f"{name}.rms_norm.weight", spec.inputs) if spec.norm else None
-        if spec.norm and norm is None:
+        """Shapes as unpacked, with the norm that the configuration announces."""
+        spec = super().spec(name)
+        if self.norm is not None and not spec.norm:
             raise TritweaveError(f"{self.path} lacks {name}.rms_norm.weight, which its configuration announces")
-        return TernaryLayer(name, trits, np.array([scale], np.float32), norm, self.vector(f"{name}.bias", spec.outputs))
-
-    def is_ternary(self, name: str) -> bool:
-        """Packed weights and the layers that the configuration names."""
-        return name in self.layers or (self.tensors[name + self.weight].type == "U8" and self._has_scale(name))
-
-    def _has_scale(self, name: str) -> bool:
-        return f"{name}.weight_scale" in self.tensors
-
-    def _scale(self, name: str) -> float:
-        if not self._has_scale(name):
-            raise TritweaveError(f"there is no {name}.weight_scale")
-        value = self.one_scale(f"{name}.weight_scale")
-        if self.quantisation.convention is None:
-            raise TritweaveError("nothing says what the scale means; give --scale divide or --scale multiply")
-        return 1 / value if self.quantisation.convention == "divide" else value
+        return spec
 
 
-def open_hugging_face(path: Path, convention: Convention | None = None) -> HuggingFace:
+def open_hugging_face(path: Path, reading: Reading = NO_MORE) -> HuggingFace:
     """A source from a folder, or from one of safetensors, with the config.json beside it if there is one.
 
-    `convention` is used in place of the configuration's.
+    What `reading` says goes before what the configuration says.
     """
     folder = path if path.is_dir() else path.parent
     config_path = folder / "config.json"
@@ -164,29 +105,44 @@ def open_hugging_face(path: Path, convention: Convention | None = None) -> Huggi
         raise TritweaveError(f"{path} has no config.json; a folder of weights needs one, a single file does not")
     config = parse_json(config_path, read_bytes(config_path, "configuration")) if config_path.exists() else {}
     quantisation = Quantisation.read(config_path, config)
-    if convention:
-        quantisation = quantisation._replace(convention=convention)
+    if reading.convention:
+        quantisation = quantisation._replace(convention=reading.convention, latent=False)
+    epsilon = quantisation.norm if reading.epsilon is None else reading.epsilon
+    latent, convention = quantisation.latent, quantisation.convention
+    declared = config.get("quantization_config") is not None
+    reading = reading._replace(convention=convention, epsilon=epsilon, latent=latent, packed=declared and not latent)
     tensors = _shards(path) if path.is_dir() else read_safetensors_header(path).tensors
-    layers, architecture = {}, config.get("model_type")
-    if architecture in ARCHITECTURES:
-        decoder = Decoder.read(config_path, config, NUMBERS)
-        excluded = (config.get("quantization_config") or {}).get("modules_to_not_convert") or []
-        if not (isinstance(excluded, list) and all(isinstance(name, str) for name in excluded)):
-            raise TritweaveError(f"{config_path}: modules_to_not_convert is no list of names")
-        layers = {
-            name: shape
-            for name, shape in decoder.layers("model.layers", _NAMES).items()
-            if not any(word in name for word in excluded)
-        }
+    architecture, layers, contradiction = config.get("model_type"), {}, ""
     unknown = f"the architecture is {architecture!r}, known are {', '.join(ARCHITECTURES)}"
-    return HuggingFace(path, tensors, layers, quantisation, unknown if config else "there is no config.json")
+    if architecture in ARCHITECTURES:
+        try:
+            layers = _decoder_layers(config_path, config)
+        except TritweaveError as error:
+            contradiction = str(error)
+        if not layers:
+            unknown = f"{config_path.name} excludes all of them (modules_to_not_convert)"
+    unknown = unknown if config else "there is no config.json"
+    opened = HuggingFace(path, f"safetensors, {quantisation}", tensors, layers, unknown, reading, contradiction)
+    opened.norm = quantisation.norm
+    if path.is_dir() and {SINGLE, INDEX} <= {file.name for file in path.iterdir()}:
+        opened.say(f"{SINGLE} is read, and {INDEX} beside it with its shards is not, as in transformers")
+    return opened
+
+
+def _decoder_layers(path: Path, config: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    decoder = Decoder.read(path, config, NUMBERS)
+    excluded = (config.get("quantization_config") or {}).get("modules_to_not_convert") or []
+    if not (isinstance(excluded, list) and all(isinstance(name, str) for name in excluded)):
+        raise TritweaveError(f"{path}: modules_to_not_convert is no list of names")
+    layers = decoder.layers("model.layers", _NAMES)
+    return {name: shape for name, shape in layers.items() if not any(word in name for word in excluded)}
 
 
 def _shards(folder: Path) -> dict[str, StoredTensor]:
     """All tensors of a folder: of model.safetensors, or of the files that its index names."""
-    if (single := folder / "model.safetensors").exists():
+    if (single := folder / SINGLE).exists():
         return read_safetensors_header(single).tensors
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     if not index.exists():
         raise TritweaveError(f"{folder} has neither {single.name} nor {index.name}")
     places = parse_json(index, read_bytes(index, "index")).get("weight_map")

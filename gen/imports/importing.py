@@ -8,17 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from gen.imports.gguf import open_gguf
-from gen.imports.hugging_face import CONVENTIONS, Convention, open_hugging_face
 from gen.imports.inspecting import Shares
-from gen.imports.sources import Checkpoint, LayerFile, Source
-from golden.errors import TritweaveError
-from golden.files.checkpoint import FORMAT as CHECKPOINT
-from golden.files.checkpoint import obstacle
-from golden.files.layer_file import FORMAT as LAYERS
+from gen.imports.sources import Source
+from golden.files.checkpoint import lost, obstacle
 from golden.files.layer_file import LayerSpec, TernaryLayer, write_layers
-from golden.files.packing_gguf import I2S_BLOCKS
-from golden.files.safetensors_reader import read_safetensors_header
+from golden.files.safetensors_writer import canonical
 from golden.network import check_interface
 
 
@@ -66,6 +60,10 @@ class Imported:
         From the first layer to the end of the file.
     obstacle
         Why the layers make no network; None: they make one.
+    left_out
+        Tensors that belong to the layers and have no place in the file.
+    notes
+        What was assumed, passed over or lost.
 
     """
 
@@ -76,6 +74,8 @@ class Imported:
     bytes_written: int
     seconds: float
     obstacle: str | None
+    left_out: list[str]
+    notes: list[str]
 
     @property
     def rate(self) -> float:
@@ -90,45 +90,14 @@ class Imported:
             ("trits", f"{sum(self.trits):,}: {self.trits} % are -1, 0, +1"),
             ("bytes", f"{self.bytes_written:,} from {self.bytes_read:,} of weights"),
             ("time", f"{self.seconds:.1f} s, {self.rate:.0f} MB/s"),
+            *(("note", note) for note in self.notes),
+            *(("left out", name) for name in self.left_out[:8]),
             ("network", f"none: {self.obstacle}" if self.obstacle else f"next: tritweave plan {model}"),
         ]
 
     def figures(self) -> dict[str, Any]:
         """All of it, for a file."""
         return asdict(self) | {"trits": self.trits._asdict(), "megabytes_per_second": self.rate}
-
-
-def open_source(path: Path, scale: str | None = None, i2s_block: int = I2S_BLOCKS[0]) -> Source:
-    """A source from a path.
-
-    Parameters
-    ----------
-    path
-        A folder with config.json and safetensors, a safetensors file, a GGUF file, or one of our own.
-    scale
-        ``divide`` or ``multiply``, in place of what config.json says of packed weights; None: as it says.
-    i2s_block
-        Trits in a block of I2_S: 128 as x86 writes them, 64 as ARM does.
-
-    """
-    if scale not in (None, *CONVENTIONS.values()):
-        raise TritweaveError(f"the scale is to {scale!r}; it is one of {', '.join(CONVENTIONS.values())}")
-    convention: Convention | None = scale
-    if path.is_dir():
-        return open_hugging_face(path, convention)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise TritweaveError(f"cannot read {path}: {error.strerror}") from error
-    if magic == b"GGUF":
-        return open_gguf(path, i2s_block)
-    header = read_safetensors_header(path)
-    if header.metadata.get("format") == LAYERS:
-        return LayerFile(path, header)
-    if header.metadata.get("format") == CHECKPOINT:
-        return Checkpoint(path, header)
-    return open_hugging_face(path, convention)
 
 
 def network_name(path: Path) -> str:
@@ -159,8 +128,10 @@ def import_layers(
         Called with 1 after each layer.
 
     """
+    source.prepare(names)
     specs = [source.spec(name) for name in names]
-    problems = [problem] if (problem := _gap(specs)) else []
+    left_out = source.left_out(names)
+    problems = [problem for problem in (_gap(specs), lost(left_out) if left_out else None) if problem]
     total, start = Shares(0, 0, 0), perf_counter()
 
     def layers() -> Iterator[TernaryLayer]:
@@ -174,13 +145,14 @@ def import_layers(
             progress(1)
 
     activations = ["relu" if chain.relu else "none"] * (len(specs) - 1) + ["none"]
+    activations = source.activations(names) or activations
     metadata = {
         "source": source.description,
         "name": chain.name,
         "input_type": chain.input_type,
         "input_unit": repr(float(chain.input_unit)),
         "activations": ",".join(activations),
-    }
+    } | ({"left_out": canonical(left_out).decode()} if left_out else {})
     write_layers(output, specs, layers(), metadata)
     return Imported(
         source.description,
@@ -190,7 +162,21 @@ def import_layers(
         output.stat().st_size,
         perf_counter() - start,
         next(iter(problems), None),
+        left_out,
+        source.notes() + _losses(source.losses),
     )
+
+
+def _losses(losses: dict[str, float]) -> list[str]:
+    """What it costs to make trits of floats that were none."""
+    if not losses:
+        return []
+    worst, count = max(losses, key=losses.__getitem__), len(losses)
+    return [
+        f"warning: {count} of the layers {'were' if count > 1 else 'was'} never ternary; by Wmean3 up to "
+        f"{losses[worst]:.0%} of the weights is lost ({worst}), which only weights trained with it bear; "
+        f"for others see `tritweave quantise`"
+    ]
 
 
 def _gap(specs: list[LayerSpec]) -> str | None:

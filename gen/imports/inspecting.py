@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen.imports.sources import Source
+from golden.errors import TritweaveError
 from golden.files.layer_file import TernaryLayer
 
 
@@ -41,6 +42,8 @@ class Described(NamedTuple):
     scale: tuple[float, float] | None = None
     """Smallest and largest; a scale of 0 is left out."""
     shares: Shares | None = None
+    problem: str | None = None
+    """Why an import refuses it."""
 
     def row(self) -> tuple[str, ...]:
         """As words: name, type, shape, scale, shares."""
@@ -57,20 +60,27 @@ class Described(NamedTuple):
 
 
 def describe(source: Source, patterns: Sequence[str] = ()) -> list[Callable[[], Described]]:
-    """A call for each tensor of a source that tells what it is; calls for ternary layers read them.
+    """A call for each tensor of a source that tells what it is; calls for ternary layers read them, if they can.
 
     With patterns, only the weights of the layers that match, told as what an import makes of them.
     """
     layers = dict.fromkeys(source.select(patterns) if patterns else source.matrices())
-    weights = {name + source.weight: name for name in layers}
+    weights = {source.weight_of(name): name for name in layers}
     chosen = weights if patterns else dict.fromkeys(source.names())
+    if patterns:
+        source.prepare(list(layers))
 
     def told(tensor: str) -> Described:
         stored = source.tensors[tensor]
         plain = Described(stored.name, stored.type, stored.shape, stored.size)
         if tensor not in weights or not (patterns or source.is_ternary(weights[tensor])):
             return plain
-        layer = source.read(weights[tensor])
+        try:
+            layer = source.read(weights[tensor])
+        except TritweaveError as error:
+            if patterns:
+                raise
+            return plain._replace(problem=str(error))
         scale = layer.scale[layer.scale > 0]
         return plain._replace(scale=(float(scale.min()), float(scale.max())), shares=Shares.of(layer))
 

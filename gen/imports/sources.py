@@ -2,18 +2,13 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from golden.errors import TritweaveError
-from golden.files.checkpoint import read_checkpoint
-from golden.files.layer_file import LayerSpec, TernaryLayer, check_layers, read_layer, read_specs
-from golden.files.safetensors_reader import SafetensorsHeader
-from golden.files.stored import StoredTensor
+from golden.files.layer_file import LayerSpec, TernaryLayer
+from golden.files.stored import Tensor
 
 
 class Source(ABC):
@@ -31,6 +26,8 @@ class Source(ABC):
         The ternary layers and their (outputs, inputs), in order, if the source says which they are.
     unknown
         Why it does not.
+    contradiction
+        Why nothing can be imported, although the tensors can be listed.
 
     """
 
@@ -41,12 +38,16 @@ class Source(ABC):
         self,
         path: Path,
         description: str,
-        tensors: dict[str, StoredTensor],
-        layers: dict[str, tuple[int, int]],
+        tensors: Mapping[str, Tensor],
+        layers: Mapping[str, tuple[int, int]],
         unknown: str = "",
+        contradiction: str = "",
     ):
         self.path, self.description, self.tensors, self.layers = path, description, tensors, layers
-        self._unknown = unknown
+        self._unknown, self._contradiction = unknown, contradiction
+        self.losses: dict[str, float] = {}
+        """Layers that were floats of many magnitudes, and what part of the weights' norm their trits lack."""
+        self._notes: dict[str, dict[str, None]] = {}
 
     @abstractmethod
     def spec(self, name: str) -> LayerSpec:
@@ -60,12 +61,42 @@ class Source(ABC):
     def is_ternary(self, name: str) -> bool:
         """Whether the type of a layer's weights holds trits."""
 
+    def prepare(self, names: Sequence[str]) -> None:  # noqa: B027 - most sources have nothing to look at
+        """Look at the chosen layers together, before the first of them is read."""
+
+    def left_out(self, names: Sequence[str]) -> list[str]:
+        """Tensors that belong to these layers and have no place in a layer file."""
+        return []
+
+    def companions(self, names: Sequence[str]) -> list[str]:
+        """Tensors that belong to these layers and are no weights."""
+        return []
+
+    def activations(self, names: Sequence[str]) -> list[str] | None:
+        """What follows each layer, ``relu`` or ``none``, if the source says it."""
+        return None
+
+    def say(self, message: str, layer: str = "") -> None:
+        """Keep what was assumed or passed over, for the user; once for all layers that it is said of."""
+        self._notes.setdefault(message, {})[layer] = None
+
+    def notes(self) -> list[str]:
+        """All that was said."""
+        told = []
+        for message, layers in self._notes.items():
+            names = [name for name in layers if name]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            told.append(f"{', '.join(names[:3])}{more}: {message}" if names else message)
+        return told
+
     def select(self, patterns: Sequence[str] = ()) -> list[str]:
         """Names of layers: those that match, first pattern first, numbers in names in their order; or all.
 
-        A pattern is a glob, where ``*`` takes dots too, or between slashes a regular expression that is found
-        anywhere in the name.
+        A pattern is a glob, where ``*`` takes dots too, between slashes a regular expression that is found anywhere in
+        the name, or the whole name of a layer's weights.
         """
+        if self._contradiction:
+            raise TritweaveError(self._contradiction)
         if not patterns:
             if not self.layers:
                 raise TritweaveError(
@@ -74,7 +105,9 @@ class Source(ABC):
                 )
             return list(self.layers)
         names = self.matrices()
-        found = {name: None for pattern in patterns for name in _matching(pattern, names)}
+        whole = {self.weight_of(name): name for name in names}
+        chosen = [[whole[pattern]] if pattern in whole else _matching(pattern, names) for pattern in patterns]
+        found = {name: None for matched in chosen for name in matched}
         if not found:
             raise TritweaveError(
                 f"no layer of {self.path} matches {', '.join(patterns)}; "
@@ -82,31 +115,18 @@ class Source(ABC):
             )
         return list(found)
 
-    def matrix(self, name: str) -> StoredTensor:
+    def matrix(self, name: str) -> Tensor:
         """A layer's weights, or an error that says that they are not there or no matrix."""
-        tensor = self.tensors.get(name + self.weight)
+        tensor = self.tensors.get(self.weight_of(name))
         if tensor is None:
-            raise TritweaveError(f"{self.path} lacks {name}{self.weight}, which its configuration announces")
+            raise TritweaveError(f"{self.path} lacks {self.weight_of(name)}, which its configuration announces")
         if len(tensor.shape) != 2 or 0 in tensor.shape:
             raise TritweaveError(f"{tensor.name} has shape {tensor.shape}; a layer's is (outputs, inputs), none zero")
         return tensor
 
-    def vector(self, name: str, length: int) -> NDArray[np.float32] | None:
-        """A tensor of one dimension as float32, if it is there."""
-        if name not in self.tensors:
-            return None
-        if (shape := self.tensors[name].shape) != (length,):
-            raise TritweaveError(f"{name} has shape {shape}; it must be ({length},)")
-        return self.tensors[name].array().astype(np.float32)
-
-    def one_scale(self, name: str) -> float:
-        """The value of a tensor of one element."""
-        values = self.tensors[name].array().reshape(-1)
-        if len(values) != 1:
-            raise TritweaveError(f"{name} has shape {self.tensors[name].shape}; one scale for the layer is read")
-        if not (np.isfinite(values[0]) and values[0] > 0):
-            raise TritweaveError(f"{name} is {values[0]}; a scale must be finite and above 0")
-        return float(values[0])
+    def weight_of(self, name: str) -> str:
+        """The name of a layer's weights."""
+        return name + self.weight
 
     def names(self) -> list[str]:
         """Names of all tensors, numbers in names in their order."""
@@ -119,56 +139,6 @@ class Source(ABC):
 
     def _example(self) -> str:
         return next(iter(self.matrices()), "")
-
-
-class LayerFile(Source):
-    """A layer file of our own; its CRC is checked when it is opened."""
-
-    weight = ".trits"
-
-    def __init__(self, path: Path, header: SafetensorsHeader):
-        self._array = lambda name: header.tensors[name].array()
-        try:
-            self._specs = {spec.name: spec for spec in read_specs(header.tensors, header.metadata)}
-            check_layers(list(self._specs.values()), header.metadata, self._array)
-        except TritweaveError as error:
-            raise TritweaveError(f"{path}: {error}") from error
-        shapes = {name: (spec.outputs, spec.inputs) for name, spec in self._specs.items()}
-        super().__init__(path, f"Tritweave layers, from {header.metadata['source']}", header.tensors, shapes)
-
-    def spec(self, name: str) -> LayerSpec:
-        """As the file says."""
-        return self._specs[name]
-
-    def read(self, name: str) -> TernaryLayer:
-        """As it was imported."""
-        return read_layer(self._specs[name], self._array)
-
-    def is_ternary(self, name: str) -> bool:
-        """Every layer of such a file."""
-        return True
-
-
-class Checkpoint(Source):
-    """A checkpoint of our own; it is small, and read as a whole."""
-
-    def __init__(self, path: Path, header: SafetensorsHeader):
-        self._layers = {f"layers.{index}": layer for index, layer in enumerate(read_checkpoint(path).layers)}
-        shapes = {name: (layer.outputs, layer.inputs) for name, layer in self._layers.items()}
-        super().__init__(path, "Tritweave checkpoint", header.tensors, shapes)
-
-    def spec(self, name: str) -> LayerSpec:
-        """One scale, nothing else."""
-        return LayerSpec(name, *self.layers[name])
-
-    def read(self, name: str) -> TernaryLayer:
-        """The network's layer; what its ReLU does is the network's business."""
-        layer = self._layers[name]
-        return TernaryLayer(name, layer.weights, np.array([layer.scale], np.float32))
-
-    def is_ternary(self, name: str) -> bool:
-        """Every layer of a network."""
-        return True
 
 
 def _matching(pattern: str, names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import LayersOption
-from gen.imports.importing import open_source
+from gen.imports.opening import open_source
 from gen.schemes.quantising import check_images, chosen_layers, measure_accuracy, quantise_layers
 from gen.tables import figures_table
 from golden.schemes.quantisers import SCHEMES, scheme_named
@@ -44,6 +44,9 @@ def quantise(
         bits = f"{layer.accumulator_bits} bits"
         table.add_row(escape(layer.name), shape, parts, f"{layer.error:.1%}", bits, str(layer.shift))
     console.print(table)
+    if beside := opened.companions(names):
+        more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
+        console.print(f"note: a scheme file has no place for {escape(', '.join(beside[:3]))}{more}")
     figures: dict[str, Any] = {"scheme": scheme, "source": opened.description, "layers": [vars(m) for m in made]}
     if images:
         with console.status(f"running {images} images"):

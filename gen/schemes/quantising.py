@@ -13,7 +13,7 @@ from gen.imports.sources import Source
 from gen.plan.presets import mnist_images
 from gen.training.data import CLASSES, SIDE
 from golden.errors import TritweaveError
-from golden.files.stored import StoredTensor
+from golden.files.stored import Tensor
 from golden.schemes.file import MatrixSpec, read_scheme, write_scheme
 from golden.schemes.integer import IntegerLayer, distance, forward_alone
 from golden.schemes.network import forward_float, integer_network
@@ -140,11 +140,12 @@ def chosen_layers(source: Source, patterns: Sequence[str]) -> list[str]:
     """The layers that patterns name, in the source's order, or all of its matrices; at least one."""
     names = source.select(patterns) if patterns or source.layers else source.matrices()
     if not names:
-        raise TritweaveError(f"{source.path} holds no matrix whose name ends in {source.weight}")
+        raise TritweaveError(f"{source.path} holds no matrix")
+    source.prepare(names)
     return names
 
 
-def float_matrix(source: Source, name: str) -> StoredTensor:
+def float_matrix(source: Source, name: str) -> Tensor:
     """A layer, if its weights are floats."""
     weight = source.matrix(name)
     if weight.type not in _FLOATS:

@@ -13,6 +13,7 @@ Format
 
 import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from safetensors.numpy import load, save
 from golden.errors import TritweaveError
 from golden.files.disk import read_bytes, write_bytes
 from golden.files.layer_file import FORMAT as LAYERS
-from golden.files.layer_file import TernaryLayer, check_layers, read_layer, read_specs
+from golden.files.layer_file import TernaryLayer, check_layers, read_layer, read_left_out, read_specs
 from golden.network import InputType, Layer, Network
 
 # The format keeps the name that its first files have.
@@ -102,6 +103,8 @@ def _network(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Netw
 def _network_of_layers(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Network:
     specs = read_specs(tensors, metadata)
     check_layers(specs, metadata, tensors.__getitem__)
+    if left := read_left_out(metadata):
+        raise TritweaveError(lost(left))
     activations = _activations(metadata)
     if len(activations) != len(specs):
         raise TritweaveError(f"there are {len(specs)} layers and {len(activations)} activations")
@@ -113,14 +116,17 @@ def _network_of_layers(tensors: dict[str, NDArray[Any]], metadata: dict[str, str
 def obstacle(layer: TernaryLayer) -> str | None:
     """Why a layer cannot be a network's, if it cannot."""
     scales = np.unique(layer.scale[layer.scale > 0])
-    for found, what in (
-        (len(scales) > 1, f"{len(scales)} scales from {scales[0]:g} to {scales[-1]:g}"),
-        (layer.norm is not None, "a norm in front of its quantiser"),
-        (layer.bias is not None, "a bias"),
-    ):
-        if found:
-            return f"{layer.name} has {what}; a network's layer has one scale, no norm and no bias"
-    return None
+    found = [f"{len(scales)} scales from {scales[0]:g} to {scales[-1]:g}"] if len(scales) > 1 else []
+    found += ([str(layer.norm.spec)] if layer.norm else []) + (["a bias"] if layer.bias is not None else [])
+    if not found:
+        return None
+    return f"{layer.name} has {' and '.join(found)}, for which an engine has no place yet; it takes one scale a layer"
+
+
+def lost(names: Sequence[str]) -> str:
+    """Why layers are no network whose source has more tensors than they could take along."""
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{some} of the source {'have' if len(names) > 1 else 'has'} no place in the layers"
 
 
 def _network_layer(layer: TernaryLayer, relu: bool) -> Layer:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from golden.errors import TritweaveError
-from golden.files.packing_gguf import BLOCK, BLOCK_BYTES, I2S_TAIL
+from golden.files.packing_gguf import BLOCK, BLOCK_BYTES
+from golden.files.packing_i2s import I2S_TAIL
 from golden.files.stored import StoredTensor, check_places, check_shape
 
 _TYPES: Final = {
@@ -45,15 +46,15 @@ _TYPES: Final = {
 
 _SCALARS: Final = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_STRING_LIMIT, _ITEM_LIMIT = 1 << 16, 1 << 24
+_STRING_LIMIT, _ITEM_LIMIT, _ARRAY_LIMIT = 1 << 16, 1 << 24, 1 << 12
 
 
 class GgufHeader(NamedTuple):
     """What a GGUF file says of itself."""
 
     tensors: dict[str, StoredTensor]
-    metadata: dict[str, int | float | bool | str]
-    """Numbers and short strings; arrays and long strings are left out."""
+    metadata: dict[str, int | float | bool | str | list[int | float]]
+    """Numbers, short strings and short arrays of numbers; other arrays and long strings are left out."""
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
@@ -110,6 +111,8 @@ class _Reader:
         if kind != _ARRAY:
             raise TritweaveError(f"{self.path}: {key[:80]} has a value of unknown type {kind}")
         item, count = self._number("I"), self._number("Q")
+        if item in _SCALARS and count <= _ARRAY_LIMIT:
+            return [self._number(_SCALARS[item]) for _ in range(count)]
         if item in _SCALARS:
             self._skip(count * struct.calcsize(_SCALARS[item]))
         elif item == _STRING and count <= _ITEM_LIMIT:

@@ -3,13 +3,19 @@
 Format
     For each layer NAME: ``NAME.trits``, uint8 of shape (outputs, ceil(inputs / 4)), each row in packing ``2b`` with
     code 0 in the spare places; ``NAME.scale``, float32 of shape (1,), or (outputs, groups) where every row has a scale
-    for each of so many equal groups of inputs; where the layer has them, ``NAME.norm``, float32 of shape (inputs,),
-    the weights of an RMSNorm in front of the quantiser, and ``NAME.bias``, float32 of shape (outputs,). No others.
+    for each of so many equal groups of inputs; where the layer has them, ``NAME.norm``, ``NAME.norm_bias``,
+    ``NAME.norm_mean`` and ``NAME.norm_variance``, float32 of shape (inputs,): the gain of a norm in front of the layer,
+    LayerNorm's and BatchNorm's bias, BatchNorm's mean and variance; and ``NAME.bias``, float32 of shape (outputs,),
+    added to the results. No others.
     Metadata strings: ``format`` = ``tritium-layers``, ``version`` = ``1``, ``layers``, a JSON array of [NAME, inputs]
-    in their order, ``source``, words that say where they come from; ``name``, ``input_type``, ``input_unit`` and
+    in their order; ``norms``, where there are any, a JSON array of [NAME, kind, epsilon, place] in the same order: kind
+    ``rms``, ``layer`` or ``batch``, place ``quantiser``, or ``activation`` where the norm stands between the layer
+    before, its bias added, and that one's activation; ``left_out``, where there is anything, a JSON array of the
+    source's tensors that belong to these layers and have no place here, without which they are not what they were;
+    ``source``, words that say where they come from; ``name``, ``input_type``, ``input_unit`` and
     ``activations`` as in a checkpoint (see `golden.files.checkpoint`), which mean something where each layer takes what
     the one before it gives; and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata as JSON with
-    sorted keys and no spaces, followed by trits, scale, norm and bias of the first layer, the second, …
+    sorted keys and no spaces, followed by trits, scale, the norm's tensors and bias of the first layer, the second, …
 """
 
 import json
@@ -23,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritweaveError
+from golden.files.norm import Norm, NormSpec
 from golden.files.safetensors_writer import TensorSpec, canonical, write_tensors
 from golden.formats import PACKINGS
 from golden.trits import check_trits, pack, unpack
@@ -30,7 +37,9 @@ from golden.trits import check_trits, pack, unpack
 FORMAT: Final = "tritium-layers"
 VERSION: Final = "1"
 _PACKING: Final = PACKINGS["2b"]
-_DTYPES: Final = {"trits": "u1", "scale": "<f4", "norm": "<f4", "bias": "<f4"}
+_NORM_PARTS: Final = ("norm", "norm_bias", "norm_mean", "norm_variance")
+_LISTS: Final = {"layers": "names and inputs", "norms": "name, kind, epsilon and place", "left_out": "names"}
+_DTYPES: Final = {"trits": "u1"} | dict.fromkeys(("scale", *_NORM_PARTS, "bias"), "<f4")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +56,7 @@ class TernaryLayer:
         What a trit is worth: float32 of shape (1,), or (outputs, groups) with groups a divisor of inputs. Finite and
         positive; 0 is taken for a group without a trit other than 0, unless all are 0.
     norm
-        Weights of an RMSNorm in front of the quantiser, shape (inputs,).
+        The norm in front of the layer, its vectors of shape (inputs,).
     bias
         Added to the results, shape (outputs,).
 
@@ -56,7 +65,7 @@ class TernaryLayer:
     name: str
     trits: NDArray[np.int8]
     scale: NDArray[np.float32]
-    norm: NDArray[np.float32] | None = None
+    norm: Norm | None = None
     bias: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
@@ -71,8 +80,8 @@ class TernaryLayer:
             outputs, groups = self.scale.shape
             if self.trits.reshape(outputs, groups, -1)[self.scale == 0].any():
                 raise TritweaveError(f"{self.name} has the scale 0 where there are trits other than 0")
-        for name, vector in (("norm", self.norm), ("bias", self.bias)):
-            if vector is not None and not np.isfinite(vector).all():
+        for name, vector in self.vectors.items():
+            if not np.isfinite(vector).all():
                 raise TritweaveError(f"{self.name}.{name} holds a value that is not finite")
 
     @property
@@ -80,13 +89,13 @@ class TernaryLayer:
         """Its name and shapes."""
         groups = self.scale.shape[-1] if self.scale.ndim == 2 else 0
         outputs, inputs = self.trits.shape
-        return LayerSpec(self.name, outputs, inputs, groups, self.norm is not None, self.bias is not None)
+        return LayerSpec(self.name, outputs, inputs, groups, self.norm and self.norm.spec, self.bias is not None)
 
     @property
     def vectors(self) -> dict[str, NDArray[np.float32]]:
         """Its other tensors, in the order of the CRC."""
-        vectors = {"scale": self.scale, "norm": self.norm, "bias": self.bias}
-        return {part: vector for part, vector in vectors.items() if vector is not None}
+        norm = self.norm.vectors if self.norm else {}
+        return {"scale": self.scale} | norm | ({} if self.bias is None else {"bias": self.bias})
 
 
 class LayerSpec(NamedTuple):
@@ -97,7 +106,7 @@ class LayerSpec(NamedTuple):
     inputs: int
     groups: int = 0
     """Scales of a row; 0: one scale for all of the layer."""
-    norm: bool = False
+    norm: NormSpec | None = None
     bias: bool = False
 
     @property
@@ -105,12 +114,13 @@ class LayerSpec(NamedTuple):
         """Shapes of the stored tensors, in the order of the CRC."""
         scale = (self.outputs, self.groups) if self.groups else (1,)
         shapes: dict[str, tuple[int, ...]] = {"trits": (self.outputs, -(-self.inputs // 4)), "scale": scale}
-        return (
-            shapes | ({"norm": (self.inputs,)} if self.norm else {}) | ({"bias": (self.outputs,)} if self.bias else {})
-        )
+        norm = dict.fromkeys(self.norm.parts if self.norm else (), (self.inputs,))
+        return shapes | norm | ({"bias": (self.outputs,)} if self.bias else {})
 
     def check(self, parts: Mapping[str, NDArray[Any]]) -> None:
         """Raise if stored tensors have other types or shapes."""
+        if self.norm:
+            self.norm.check(self.name)
         for part, array in parts.items():
             shape = self.shapes[part]
             if array.dtype != np.dtype(_DTYPES[part]) or array.shape != shape:
@@ -134,11 +144,13 @@ def write_layers(path: Path, specs: list[LayerSpec], layers: Iterable[TernaryLay
     layers
         The same layers.
     metadata
-        ``source``, ``name``, ``input_type``, ``input_unit`` and ``activations``.
+        ``source``, ``name``, ``input_type``, ``input_unit`` and ``activations``, and ``left_out`` if there is anything.
 
     """
-    listed = json.dumps([[spec.name, spec.inputs] for spec in specs], separators=(",", ":"))
+    listed = canonical([[spec.name, spec.inputs] for spec in specs]).decode()
     metadata = metadata | {"format": FORMAT, "version": VERSION, "layers": listed}
+    if norms := [[spec.name, *spec.norm] for spec in specs if spec.norm]:
+        metadata["norms"] = canonical(norms).decode()
     tensors = [
         TensorSpec(f"{spec.name}.{part}", _DTYPES[part], shape) for spec in specs for part, shape in spec.shapes.items()
     ]
@@ -161,17 +173,21 @@ def read_specs(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> list[
     missing = {"layers", "source", "name", "input_type", "input_unit", "activations", "crc32"} - metadata.keys()
     if missing:
         raise TritweaveError(f"the metadata lack {', '.join(sorted(missing))}")
-    try:
-        listed = [(str(name), int(inputs)) for name, inputs in json.loads(metadata["layers"])]
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise TritweaveError("the metadata's layers are no list of names and inputs") from error
+    listed = _listed(metadata, "layers", lambda name, inputs: (str(name), int(inputs)))
+    read_left_out(metadata)
+    norms = dict(_listed(metadata, "norms", lambda name, *norm: (str(name), NormSpec(*norm))))
     specs = []
     for name, inputs in listed:
         shapes = {part: tensors[f"{name}.{part}"].shape for part in _DTYPES if f"{name}.{part}" in tensors}
         if not {"trits", "scale"} <= shapes.keys():
             raise TritweaveError(f"{name}.trits or {name}.scale is missing")
         groups = shapes["scale"][1] if len(shapes["scale"]) == 2 else 0
-        spec = LayerSpec(name, max(shapes["trits"][:1], default=0), inputs, groups, "norm" in shapes, "bias" in shapes)
+        norm = norms.get(name)
+        if norm:
+            norm.check(name)
+        elif "norm" in shapes:
+            raise TritweaveError(f"the metadata do not say what norm {name}.norm is of; import the layers again")
+        spec = LayerSpec(name, max(shapes["trits"][:1], default=0), inputs, groups, norm, "bias" in shapes)
         if spec.shapes != shapes:
             raise TritweaveError(
                 f"{name} with {inputs} inputs has tensors of shapes {shapes}; they must be {spec.shapes}"
@@ -188,8 +204,14 @@ def read_layer(spec: LayerSpec, read: Callable[[str], NDArray[Any]]) -> TernaryL
     """One layer; `read` gives the tensor of a name."""
     parts = {part: read(f"{spec.name}.{part}") for part in spec.shapes}
     spec.check(parts)
-    trits = unpack(parts.pop("trits"), spec.inputs, _PACKING)
-    return TernaryLayer(spec.name, trits, **parts)
+    norm = Norm.of(spec.norm, parts) if spec.norm else None
+    trits = unpack(parts["trits"], spec.inputs, _PACKING)
+    return TernaryLayer(spec.name, trits, parts["scale"], norm, parts.get("bias"))
+
+
+def read_left_out(metadata: Mapping[str, str]) -> list[str]:
+    """The tensors without which the layers of a file are not what they were."""
+    return _listed(metadata, "left_out", lambda *letters: "".join(map(str, letters)))
 
 
 def check_layers(specs: list[LayerSpec], metadata: Mapping[str, str], read: Callable[[str], NDArray[Any]]) -> None:
@@ -207,3 +229,11 @@ def packed(trits: NDArray[np.int8]) -> Iterator[bytes]:
     rows = max(1, (1 << 19) // trits.shape[1])
     for start in range(0, len(trits), rows):
         yield pack(trits[start : start + rows], _PACKING).tobytes()
+
+
+def _listed(metadata: Mapping[str, str], key: str, make: Callable[..., Any]) -> list[Any]:
+    """What is made of each item of a JSON array in the metadata."""
+    try:
+        return [make(*item) for item in json.loads(metadata.get(key, "[]"))]
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TritweaveError(f"the metadata's {key} are no list of {_LISTS[key]}") from error

@@ -1,4 +1,4 @@
-"""The ternary packings of GGUF files: TQ1_0 and TQ2_0 of ggml, I2_S of bitnet.cpp.
+"""The ternary packings of ggml in GGUF files: TQ1_0 and TQ2_0.
 
 Formats
     ``TQ2_0``
@@ -10,13 +10,8 @@ Formats
         to 239 in 16 bytes of five, m, m + 16, …; trits 240 to 255 in 4 bytes of four, m, m + 4, …; the scale as
         float16. A byte is ``ceil(256·q / 243)`` with q the trits as base-3 digits ``t + 1``, first digit highest, a
         missing fifth digit 0. Digit n of a byte b is ``((b·3**n mod 256)·3) >> 8``, so every byte has a meaning.
-    ``I2_S``
-        A block of 128 trits is 32 bytes, or of 64 trits 16 bytes where bitnet.cpp ran on ARM; a quarter of the block
-        has as many trits as the block has bytes, and byte m holds trit m of each quarter, the first in the highest
-        bits, codes ``t + 1``. Blocks run through the rows. One float32 scale follows the tensor, then 28 bytes that
-        mean nothing.
 
-Sources: ``gguf/quants.py`` of llama.cpp, ``ggml-bitnet-mad.cpp`` of bitnet.cpp.
+Source: ``gguf/quants.py`` of llama.cpp.
 """
 
 from typing import Any, Final
@@ -32,10 +27,6 @@ BLOCK: Final = 256
 """Trits in a block of TQ1_0 and TQ2_0."""
 BLOCK_BYTES: Final = {"TQ1_0": 54, "TQ2_0": 66}
 """Bytes of a block, its scale included."""
-I2S_BLOCKS: Final = (128, 64)
-"""Trits in a block of I2_S: where it was written on x86, and on ARM."""
-I2S_TAIL: Final = 32
-"""Bytes after the codes of an I2_S tensor; the first four are its scale."""
 
 _STAGES: Final = ((0, 32, 5), (160, 16, 5), (240, 4, 4))
 """TQ1_0: first trit, bytes, trits a byte."""
@@ -104,31 +95,6 @@ def decode_tq(name: str, packed: NDArray[np.uint8]) -> tuple[NDArray[np.int8], N
             start += count
     trits -= 1
     return trits.reshape(len(packed), -1), scales
-
-
-def encode_i2s(trits: NDArray[np.int8], scale: float, block: int = I2S_BLOCKS[0]) -> NDArray[np.uint8]:
-    """Pack trits of shape (outputs, inputs), their number a multiple of `block`, and their scale as ``I2_S``."""
-    quarters = (check_trits(trits, "trits") + 1).view(np.uint8).reshape(_blocks(trits.size, block), 4, block // 4)
-    packed = np.zeros((len(quarters), block // 4), np.uint8)
-    for place in range(4):
-        packed |= quarters[:, place] << 6 - 2 * place
-    tail = np.zeros(I2S_TAIL, np.uint8)
-    tail[:4] = np.array([scale], "<f4").view(np.uint8)
-    return np.concatenate((packed.reshape(-1), tail))
-
-
-def decode_i2s(
-    packed: NDArray[np.uint8], shape: tuple[int, int], block: int = I2S_BLOCKS[0]
-) -> tuple[NDArray[np.int8], float]:
-    """The inverse of `encode_i2s`: trits of `shape`, which is (outputs, inputs), and the scale."""
-    blocks = _blocks(shape[0] * shape[1], block)
-    codes = packed[:-I2S_TAIL].reshape(blocks, block // 4)
-    check_codes(codes)
-    quarters = np.empty((blocks, 4, block // 4), np.int8)
-    for place in range(4):
-        quarters[:, place] = codes >> 6 - 2 * place & 3
-    quarters -= 1
-    return quarters.reshape(shape), float(packed[-I2S_TAIL:][:4].copy().view("<f4")[0])
 
 
 def _blocks(trits: int, block: int) -> int:

@@ -33,7 +33,7 @@ class SafetensorsHeader(NamedTuple):
 
 
 def read_safetensors_header(path: Path) -> SafetensorsHeader:
-    """Read and check the header; the tensors lie inside the file, and no two of them share bytes."""
+    """Read and check the header; every byte behind it is of one tensor, as the reference reader has it too."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -51,7 +51,7 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
     if not (isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())):
         raise TritweaveError(f"{path}: __metadata__ is no object of strings")
     tensors = {name: _tensor(path, name, entry, 8 + length) for name, entry in header.items()}
-    check_places(path, tensors.values(), 8 + length, size)
+    check_places(path, tensors.values(), 8 + length, size, whole=True)
     return SafetensorsHeader(tensors, metadata)
 
 

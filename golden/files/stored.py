@@ -1,17 +1,72 @@
 """A tensor that lies in a file: where it is, and how to read it alone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from golden.errors import TritweaveError
 
-DTYPES = {"U8": "u1", "I8": "i1", "F16": "<f2", "BF16": "<u2", "I32": "<i4", "F32": "<f4", "F64": "<f8"}
+DTYPES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "I16": "<i2",
+    "I32": "<i4",
+    "I64": "<i8",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "F32": "<f4",
+    "F64": "<f8",
+}
 """Types that `StoredTensor.array` reads, and what numpy calls them; BF16 has no name there and is read as its bits."""
+
+
+class Tensor(Protocol):
+    """A tensor of some source; its values are read when they are asked for."""
+
+    @property
+    def name(self) -> str:
+        """What its file calls it."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """One of `DTYPES`, or what its file calls a type that is not read."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Slowest dimension first: (outputs, inputs) for a layer."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    def array(self) -> NDArray[Any]:
+        """Its values, in its shape."""
+        ...
+
+
+class LoadedTensor(NamedTuple):
+    """A tensor that something else than a plain place in a file gives."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    size: int
+    load: Callable[[], NDArray[Any]]
+
+    def array(self) -> NDArray[Any]:
+        """Its values, in its shape; BF16 become float32."""
+        if self.type not in DTYPES:
+            raise TritweaveError(f"{self.name} has type {self.type}; numbers are {', '.join(DTYPES)}")
+        return self.load()
 
 
 class StoredTensor(NamedTuple):
@@ -45,23 +100,33 @@ class StoredTensor(NamedTuple):
         if self.type not in DTYPES:
             raise TritweaveError(f"{self.name} has type {self.type}; numbers are {', '.join(DTYPES)}")
         values = self.raw().view(DTYPES[self.type])
-        if self.type == "BF16":
-            halves = np.zeros((len(values), 2), "<u2")
-            halves[:, 1] = values
-            values = halves.view("<f4")
-        return values.reshape(self.shape)
+        return (widened(values) if self.type == "BF16" else values).reshape(self.shape)
 
 
-def check_places(path: Path, tensors: Iterable[StoredTensor], start: int, end: int) -> None:
-    """Raise if a tensor lies outside of `start` to `end`, or two of them share bytes."""
-    before, last = start, ""
+def widened(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """BF16 as float32, which begin with the same bits."""
+    halves = np.zeros((bits.size, 2), "<u2")
+    halves[:, 1] = bits.reshape(-1)
+    return halves.view("<f4").reshape(bits.shape)
+
+
+def check_places(path: Path, tensors: Iterable[StoredTensor], start: int, end: int, whole: bool = False) -> None:
+    """Raise if a tensor lies outside of `start` to `end`, or two of them share bytes.
+
+    With `whole`, also if a byte between `start` and `end` is of no tensor.
+    """
+    before, last = start, "the header"
     for tensor in sorted(tensors, key=lambda tensor: (tensor.start, tensor.size)):
         if tensor.start < start or tensor.start + tensor.size > end:
             place = f"bytes {tensor.start} to {tensor.start + tensor.size}"
             raise TritweaveError(f"{path}: {tensor.name} has {place}; the tensors have {start} to {end}")
         if tensor.start < before:
             raise TritweaveError(f"{path}: {tensor.name} and {last} share bytes")
+        if whole and tensor.start != before:
+            raise TritweaveError(f"{path}: {tensor.start - before} bytes before {tensor.name} are of no tensor")
         before, last = tensor.start + tensor.size, tensor.name
+    if whole and before != end:
+        raise TritweaveError(f"{path}: the last {end - before} bytes are of no tensor")
 
 
 def check_shape(path: Path, name: str, shape: Any, dimensions: int = 8) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gen.imports.importing import Chain, import_layers, open_source
+from gen.imports.importing import Chain, import_layers
+from gen.imports.opening import open_source
 from golden.files.packing_hf import decode_hf, encode_hf
 
 # What transformers compiles for speed is the same arithmetic without a compiler.

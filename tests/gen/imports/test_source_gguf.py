@@ -4,10 +4,13 @@ import gguf
 import numpy as np
 import pytest
 
+from gen.imports.decoder_shapes import Decoder
 from gen.imports.gguf import open_gguf
+from gen.imports.inspecting import describe
 from golden.errors import TritweaveError
 from golden.files.gguf import read_gguf_header
-from golden.files.packing_gguf import encode_i2s, encode_tq
+from golden.files.packing_gguf import encode_tq
+from golden.files.packing_i2s import LAYOUTS, encode_i2s
 
 RANDOM = np.random.default_rng(5)
 TYPES = {"TQ1_0": 34, "TQ2_0": 35}
@@ -28,13 +31,13 @@ def write(
     kind: str = "TQ2_0",
     *,
     architecture: str = "bitnet",
-    changed: dict[str, int] | None = None,
+    changed: dict[str, int | list[int]] | None = None,
     packed: dict[str, np.ndarray] | None = None,
     plain: dict[str, np.ndarray] | None = None,
 ) -> Path:
     """One block of a decoder in `kind`; some packed or plain tensors and some numbers of its own."""
     writer = gguf.GGUFWriter(path, architecture)
-    numbers = {
+    numbers: dict[str, int | list[int]] = {
         "block_count": 1,
         "embedding_length": 256,
         "feed_forward_length": 512,
@@ -42,7 +45,11 @@ def write(
         "attention.head_count_kv": 2,
     }
     for key, number in (numbers | (changed or {})).items():
-        writer.add_uint32(key if key.startswith("split.") else f"{architecture}.{key}", number)
+        key = key if key.startswith("split.") else f"{architecture}.{key}"
+        if isinstance(number, list):
+            writer.add_array(key, number)
+        else:
+            writer.add_uint32(key, number)
     for name, trits in TRITS.items():
         content = (packed or {}).get(name)
         if content is None:
@@ -58,9 +65,9 @@ def write(
     return path
 
 
-def write_i2s(path: Path, scale: float = 0.5, block: int = 128) -> Path:
+def write_i2s(path: Path, scale: float = 0.5, layout: str = "blocks-128") -> Path:
     """The same in I2_S, which the package does not know: bytes of the right length, and the type changed by hand."""
-    tensors = {name: encode_i2s(trits, scale, block) for name, trits in TRITS.items()}
+    tensors = {name: encode_i2s(trits, scale, layout) for name, trits in TRITS.items()}
     writer = gguf.GGUFWriter(path, "bitnet-b1.58")
     for key, number in (("block_count", 1), ("embedding_length", 256), ("feed_forward_length", 512)):
         writer.add_uint32(f"bitnet-b1.58.{key}", number)
@@ -103,20 +110,24 @@ def test_layers_of_a_file_that_the_package_wrote(tmp_path, kind, architecture):
         np.testing.assert_array_equal(layer.scale, np.full((len(trits), trits.shape[1] // 256), 0.5))
 
 
-@pytest.mark.parametrize("block", [128, 64])
-def test_layers_of_i2s(tmp_path, block):
-    source = open_gguf(write_i2s(tmp_path / "x.gguf", 0.75, block), block)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layers_of_i2s(tmp_path, layout):
+    source = open_gguf(write_i2s(tmp_path / "x.gguf", 0.75, layout), layout=layout)
     for name, trits in TRITS.items():
         layer = source.read(f"blk.0.{name}")
         np.testing.assert_array_equal(layer.trits, trits)
         assert layer.scale.tolist() == [0.75]
+    assert source.notes() == []
 
 
-def test_the_other_block_of_i2s_is_not_told_apart_by_the_file(tmp_path):
-    source = open_gguf(write_i2s(tmp_path / "x.gguf", block=64), 128)
+def test_the_layout_of_i2s_that_is_assumed_is_said_for_the_file_does_not_say_it(tmp_path):
+    source = open_gguf(write_i2s(tmp_path / "x.gguf", layout="rows-4"))
     assert (source.read("blk.0.attn_q").trits != TRITS["attn_q"]).any()
-    with pytest.raises(TritweaveError, match="the block of I2_S is 32; it is one of 128, 64"):
-        open_gguf(tmp_path / "x.gguf", 32)
+    assert source.notes() == [
+        "I2_S is taken to have the layout blocks-128, which the file does not say; else: --i2s blocks-64 or rows-4"
+    ]
+    with pytest.raises(TritweaveError, match="the layout of I2_S is 'x'; it is one of blocks-128, blocks-64, rows-4"):
+        open_gguf(tmp_path / "x.gguf", layout="x")
 
 
 def test_a_scale_beside_the_weights_multiplies(tmp_path):
@@ -148,6 +159,9 @@ def scaled(value: float) -> dict[str, dict[str, np.ndarray]]:
         ({"changed": {"embedding_length": 0}}, "bitnet.embedding_length is 0; it must be a positive whole number"),
         ({"changed": {"embedding_length": 512}}, r"blk.0.attn_q.weight has shape \(256, 256\); the metadata make it"),
         ({"changed": {"attention.head_count_kv": 4}}, r"attn_k.weight has shape \(128, 256\); the metadata make it"),
+        ({"changed": {"attention.head_count_kv": [2, 2]}}, "head_count_kv has 2 numbers for 1 blocks"),
+        ({"changed": {"attention.head_count_kv": [0]}}, "head_count_kv is 0; it must be a positive whole number"),
+        ({"changed": {"attention.head_count_kv": [4]}}, r"attn_k.weight has shape \(128, 256\); the metadata make it"),
         ({"changed": {"split.count": 3}}, "is one of 3 parts; join them with llama-gguf-split --merge"),
         ({"changed": {"block_count": 2}}, "lacks blk.1.attn_q.weight"),
         ({"kind": "F16"}, "blk.0.attn_q.weight has type F16; TQ1_0, TQ2_0, I2_S are read"),
@@ -177,3 +191,44 @@ def everything(path: Path) -> None:
 def test_an_i2s_scale_of_nothing_is_refused(tmp_path):
     with pytest.raises(TritweaveError, match=r"blk.0.attn_q has the scale 0.0"):
         open_gguf(write_i2s(tmp_path / "x.gguf", 0)).read("blk.0.attn_q")
+
+
+def test_blocks_may_have_different_numbers_of_key_heads():
+    numbers = {"b": 2, "h": 8, "i": 16, "a": 4, "k": [4, 1]}
+    layers = Decoder.read(Path("x"), numbers, ("b", "h", "i", "a", "k", "d")).layers(
+        "", ("q", "k", "v", "o", "g", "u", "d")
+    )
+    assert [layers[f".{block}.k"] for block in (0, 1)] == [(8, 8), (2, 8)]
+
+
+def test_key_heads_may_be_listed_by_block(tmp_path):
+    source = open_gguf(write(tmp_path / "x.gguf", changed={"attention.head_count_kv": [2]}))
+    assert source.read("blk.0.attn_k").spec.outputs == 128
+
+
+@pytest.mark.parametrize("changed", [{"embedding_length": 512}, {"embedding_length": 0}, {"block_count": 2}])
+def test_what_an_import_refuses_is_listed_all_the_same(tmp_path, changed):
+    path = write(tmp_path / "x.gguf", changed=changed)
+    told = {tensor.name: tensor for tensor in (tell() for tell in describe(open_gguf(path)))}
+    assert len(told) == 7
+    query = told["blk.0.attn_q.weight"]
+    assert query.shape == (256, 256)
+    if changed == {"embedding_length": 512}:
+        assert "the metadata make it (512, 512)" in str(query.problem)
+    with pytest.raises(TritweaveError):
+        everything(path)
+
+
+def test_scales_and_norms_beside_the_weights_are_taken_along_or_named(tmp_path):
+    plain = {
+        "blk.0.attn_q.weight_scale": np.array([3], np.float32),
+        "blk.0.attn_k.rms_norm.weight": np.full(256, 2, np.float32),
+        "blk.0.attn_v.input_scale": np.ones(1, np.float32),
+        "blk.0.attn_norm.weight": np.ones(256, np.float32),
+    }
+    source = open_gguf(write(tmp_path / "x.gguf", plain=plain))
+    assert np.unique(source.read("blk.0.attn_q").scale).tolist() == [1.5]
+    norm = source.read("blk.0.attn_k").norm
+    assert norm is not None
+    assert (norm.spec.kind, norm.gain.tolist()) == ("rms", [2] * 256)
+    assert source.left_out(source.select()) == ["blk.0.attn_v.input_scale"]

@@ -6,8 +6,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from gen.imports.hugging_face import HuggingFace, open_hugging_face
+from gen.imports.weights import Reading
 from golden.errors import TritweaveError
-from golden.files.packing_hf import encode_hf
 from golden.quantise import quantise_activations_float, quantise_weights
 from support.synthetic_checkpoint import write_checkpoint_folder
 
@@ -50,7 +50,8 @@ def test_layers_answer_as_those_of_transformers(variant: str) -> None:
             np.testing.assert_array_equal(layer.trits, answers[f"{name}.trits"])
         assert (layer.norm is not None) == (variant == "divide-norm")
         if layer.norm is not None:
-            values = values / np.sqrt(np.square(values).mean(axis=-1, keepdims=True) + 1e-6) * layer.norm
+            assert layer.norm.spec == ("rms", 1e-6, "quantiser")
+            values = values / np.sqrt(np.square(values).mean(axis=-1, keepdims=True) + 1e-6) * layer.norm.gain
         quantised, scale = quantise_activations_float(values)
         results = quantised.astype(int) @ layer.trits.T.astype(int) * layer.scale / scale
         np.testing.assert_allclose(results, answers[f"{name}.output"], rtol=1e-6, atol=1e-5)
@@ -79,7 +80,7 @@ def test_what_a_scale_of_4_is_worth(folder, linear, worth):
     configure(folder, quantization_config={"quant_method": "bitnet", "linear_class": linear})
     edit(shard(folder), weight_scale=np.array([4], np.float32))
     assert open_hugging_face(folder).read(QUERY).scale.tolist() == [worth]
-    assert open_hugging_face(folder, "divide").read(QUERY).scale.tolist() == [0.25]
+    assert open_hugging_face(folder, Reading("divide")).read(QUERY).scale.tolist() == [0.25]
 
 
 def test_the_default_class_divides(folder):
@@ -92,36 +93,9 @@ def test_trits_as_floats_with_a_scale_are_taken_as_they_are(folder):
     trits = np.random.default_rng(0).integers(-1, 2, (16, 16))
     edit(shard(folder), weight=trits.astype(np.float16), weight_scale=np.array([0.5], np.float32))
     np.testing.assert_array_equal(open_hugging_face(folder).read(QUERY).trits, trits)
-    edit(shard(folder), weight=np.full((16, 16), 0.5, np.float32))
+    edit(shard(folder), weight=np.full((16, 16), 0.5, np.float32), weight_scale=np.array([0.25], np.float32))
     with pytest.raises(TritweaveError, match=rf"{QUERY}.weight: weights hold 0.5 at \[0, 0\]; a trit is"):
         open_hugging_face(folder).read(QUERY)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_a_single_file_of_latent_floats_needs_no_configuration(tmp_path, dtype):
-    weights = np.random.default_rng(0).normal(size=(8, 12)).astype(dtype)
-    save_file({"fc.weight": weights, "fc.bias": np.ones(8, dtype)}, tmp_path / "net.safetensors")
-    source = open_hugging_face(tmp_path / "net.safetensors")
-    layer = source.read("fc")
-    trits, scale = quantise_weights(weights)
-    np.testing.assert_array_equal(layer.trits, trits)
-    assert layer.scale == np.float32(scale)
-    assert layer.bias is not None
-    with pytest.raises(TritweaveError, match=r"does not say which .* there is no config.json; name them .* 'fc'"):
-        source.select()
-
-
-def test_a_single_file_of_packed_weights_needs_to_be_told_what_its_scale_means(tmp_path):
-    trits = np.random.default_rng(0).integers(-1, 2, (8, 12)).astype(np.int8)
-    tensors = {"fc.weight": encode_hf(trits), "fc.weight_scale": np.array([2], np.float16)}
-    save_file(tensors, tmp_path / "net.safetensors")
-    with pytest.raises(
-        TritweaveError, match=r"fc.weight: nothing says what the scale .*; give --scale divide or --scale multi"
-    ):
-        open_hugging_face(tmp_path / "net.safetensors").read("fc")
-    layer = open_hugging_face(tmp_path / "net.safetensors", "multiply").read("fc")
-    np.testing.assert_array_equal(layer.trits, trits)
-    assert layer.scale.tolist() == [2]
 
 
 @VARIANTS
@@ -139,13 +113,18 @@ def test_the_whole_file_goes_before_an_index_as_in_transformers(folder):
     tensors = load_file(shard(folder)) | load_file(shard(folder, 2))
     save_file(tensors, folder / "model.safetensors")
     shard(folder).unlink()
-    assert open_hugging_face(folder).read(QUERY).spec.outputs == 16
+    source = open_hugging_face(folder)
+    assert source.read(QUERY).spec.outputs == 16
+    assert source.notes()[0].startswith("model.safetensors is read, and model.safetensors.index.json beside it")
 
 
 def test_modules_that_were_not_converted_are_no_layers(folder):
     settings = {"quant_method": "bitnet", "modules_to_not_convert": ["lm_head", "mlp"]}
     configure(folder, quantization_config=settings)
     assert [name.split(".")[3] for name in open_hugging_face(folder).select()] == ["self_attn"] * 8
+    configure(folder, quantization_config=settings | {"modules_to_not_convert": ["layers"]})
+    with pytest.raises(TritweaveError, match=r"config.json excludes all of them \(modules_to_not_convert\); name them"):
+        open_hugging_face(folder).select()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +146,7 @@ def test_modules_that_were_not_converted_are_no_layers(folder):
         ),
         (
             {"quantization_config": {"quant_method": "bitnet", "linear_class": "autobitlinear"} | ONLINE},
-            f"{QUERY}.weight: nothing says what the scale means",
+            f"{QUERY}.weight: nothing says what the scale means, and the configuration says latent floats .online.; g",
         ),
         ({"hidden_size": 0}, "hidden_size is 0; it must be a positive whole number"),
         ({"hidden_size": "16"}, "hidden_size is 16; it must be"),
@@ -195,12 +174,18 @@ def test_a_configuration_that_cannot_be_is_named(folder, changes, message):
         ({"weight": np.full((4, 16), 0b11, np.uint8)}, r"q_proj.weight: byte \[0, 0\] is 0x03, which holds code 3"),
         ({"weight": np.zeros((3, 16), np.uint8)}, r"U8 of shape \(3, 16\); the configuration makes it 16 outputs"),
         ({"weight": np.zeros((4, 4, 4), np.uint8)}, r"has shape \(4, 4, 4\); a layer's is \(outputs, inputs\)"),
-        ({"weight": np.zeros((16, 16), np.int8)}, "has type I8; packed U8 and F16, BF16, F32, F64 are read"),
+        (
+            {"weight": np.zeros((16, 16), np.uint32)},
+            "has type U32; packed U8, BOOL, I8, I16, I32, I64, BF16, F16, F32,",
+        ),
         ({"weight_scale": np.zeros(1, np.float32)}, "weight_scale is 0.0; a scale must be finite and above 0"),
         ({"weight_scale": np.array([-1], np.float32)}, "weight_scale is -1.0"),
         ({"weight_scale": np.array([np.nan], np.float32)}, "weight_scale is nan"),
         ({"weight_scale": np.array([np.inf], np.float32)}, "weight_scale is inf"),
-        ({"weight_scale": np.ones(2, np.float32)}, r"has shape \(2,\); one scale for the layer is read"),
+        (
+            {"weight_scale": np.ones(2, np.float32)},
+            r"has shape \(2,\); a layer of 16 outputs has one scale, 16, or 16 t",
+        ),
         ({"weight_scale": np.array([1e-300])}, "has the scale 0.0"),
         ({"weight_scale": np.array([1e300])}, "has the scale inf"),
         ({"weight_scale": None}, f"lacks {QUERY}.weight_scale, which model.safetensors.index.json puts there"),
@@ -266,7 +251,18 @@ def test_a_truncated_shard_is_named(folder):
         open_hugging_face(folder)
 
 
-def test_latent_floats_beyond_float32_are_refused(tmp_path):
-    save_file({"fc.weight": np.full((2, 2), 1e300)}, tmp_path / "net.safetensors")
-    with pytest.raises(TritweaveError, match="fc has the scale inf; it must be finite and above 0"):
-        open_hugging_face(tmp_path / "net.safetensors").read("fc")
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_a_scale_left_over_beside_latent_floats_is_said_to_be_unused(folder, kind):
+    configure(folder, quantization_config={"quant_method": "bitnet", "linear_class": "autobitlinear"} | ONLINE)
+    weights = np.random.default_rng(0).normal(size=(16, 16)).astype(kind)
+    edit(shard(folder), weight=weights)
+    source = open_hugging_face(folder)
+    np.testing.assert_array_equal(source.read(QUERY).trits, quantise_weights(weights)[0])
+    (note,) = [note for note in source.notes() if "left over" in note]
+    assert note.startswith(f"{QUERY}: a scale is left over beside latent floats; the configuration says online")
+    edit(shard(folder), weight=np.sign(weights))
+    with pytest.raises(
+        TritweaveError, match=r"weight: trits with a scale, .* where the configuration says latent floats"
+    ):
+        open_hugging_face(folder).read(QUERY)
+    np.testing.assert_array_equal(open_hugging_face(folder, Reading("multiply")).read(QUERY).trits, np.sign(weights))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from gen.imports.importing import open_source
+from gen.imports.opening import open_source
 from gen.schemes.quantising import check_images, measure_accuracy, quantise_layers
 from golden.errors import TritweaveError
 from golden.schemes.file import read_scheme

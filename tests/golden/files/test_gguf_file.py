@@ -61,7 +61,8 @@ def test_what_the_package_writes_is_read(path):
     writer.write_tensors_to_file()
     writer.close()
     header = read_gguf_header(path)
-    assert header.metadata == {"general.architecture": "bitnet", "bitnet.block_count": 3, "yes": True}
+    numbers = {"bitnet.block_count": 3, "yes": True, "numbers": [1.5, 2.5]}
+    assert header.metadata == {"general.architecture": "bitnet"} | numbers
     np.testing.assert_array_equal(header.tensors["plain"].array(), plain)
     stored = header.tensors["packed"]
     assert (stored.type, stored.shape, stored.size) == ("TQ1_0", (4, 512), 4 * 108)

@@ -13,13 +13,22 @@ from safetensors.numpy import load_file
 
 from golden.errors import TritweaveError
 from golden.files.checkpoint import read_checkpoint
-from golden.files.layer_file import LayerSpec, TernaryLayer, check_layers, read_layer, read_specs, write_layers
+from golden.files.layer_file import (
+    LayerSpec,
+    TernaryLayer,
+    check_layers,
+    read_layer,
+    read_specs,
+    write_layers,
+)
+from golden.files.norm import KINDS, PLACES, Norm, NormSpec
 from golden.files.safetensors_reader import read_safetensors_header
 from support.damage import check_flipped_bits
 
 METADATA = {"source": "a test", "name": "n", "input_type": "int8", "input_unit": "0.5", "activations": "relu,none"}
 FIRST = TernaryLayer("up", np.array([[1, -1, 0, 1, -1], [0, 0, 1, 1, 1]], np.int8), np.array([0.75], np.float32))
 LAST = TernaryLayer("down", np.array([[-1, 1]], np.int8), np.array([2.0], np.float32))
+BATCH = Norm(NormSpec("batch", 0.001, "activation"), *np.array([[3, 4], [5, 6], [7, 8], [9, 10]], np.float32))
 # The CRC-32 is over this text, and trits and scale of each layer.
 SUMMED = (
     '{"activations":"relu,none","format":"tritium-layers","input_type":"int8","input_unit":"0.5",'
@@ -48,6 +57,7 @@ def read(path: Path) -> list[TernaryLayer]:
 def assert_same(layer: TernaryLayer, other: TernaryLayer) -> None:
     assert layer.spec == other.spec
     np.testing.assert_array_equal(layer.trits, other.trits)
+    assert (layer.norm and layer.norm.spec) == (other.norm and other.norm.spec)
     assert layer.vectors.keys() == other.vectors.keys()
     for part, vector in layer.vectors.items():
         np.testing.assert_array_equal(vector, other.vectors[part])
@@ -72,6 +82,24 @@ def test_a_whole_file_byte_by_byte(path):
     assert load_file(path)["up.trits"].tolist() == [[0x4D, 3], [0x50, 1]]
 
 
+def test_the_tensors_of_a_norm_byte_by_byte(path):
+    write(path, TernaryLayer("z", LAST.trits, LAST.scale, BATCH), activations="none")
+    header = read_safetensors_header(path)
+    assert header.metadata["norms"] == '[["z","batch",0.001,"activation"]]'
+    found = {name: tensor.array().tolist() for name, tensor in header.tensors.items()}
+    moments = {"z.norm_mean": [7, 8], "z.norm_variance": [9, 10]}
+    assert found == moments | {"z.trits": [[7]], "z.scale": [2], "z.norm": [3, 4], "z.norm_bias": [5, 6]}
+
+
+def test_layers_whose_source_had_more_are_no_network(path):
+    write(path, LAST, activations="none", left_out='["down.input_scale","a","b","c"]')
+    assert len(read(path)) == 1
+    with pytest.raises(
+        TritweaveError, match=r"down.input_scale, a, b and 1 more of the source have no place in the lay"
+    ):
+        read_checkpoint(path)
+
+
 def test_layers_that_follow_each_other_are_a_network(path):
     write(path, FIRST, LAST)
     network = read_checkpoint(path)
@@ -79,6 +107,14 @@ def test_layers_that_follow_each_other_are_a_network(path):
     assert [(layer.scale, layer.relu) for layer in network.layers] == [(0.75, True), (2.0, False)]
     for layer, stored in zip(network.layers, (FIRST, LAST), strict=True):
         np.testing.assert_array_equal(layer.weights, stored.trits)
+
+
+@st.composite
+def norms(draw: st.DrawFn, inputs: int) -> Norm:
+    kind, place = draw(st.sampled_from(list(KINDS))), draw(st.sampled_from(PLACES))
+    spec = NormSpec(kind, draw(st.floats(0, 1)), place)
+    positive = st.floats(0, 2.0**100, width=32)
+    return Norm.of(spec, {part: draw(arrays(np.float32, inputs, elements=positive)) for part in spec.parts})
 
 
 @st.composite
@@ -92,7 +128,7 @@ def layers(draw: st.DrawFn) -> TernaryLayer:
         draw(st.text(min_size=1, max_size=8)),
         draw(arrays(np.int8, (outputs, inputs), elements=st.integers(-1, 1))),
         draw(arrays(np.float32, shape, elements=positive)),
-        draw(st.none() | arrays(np.float32, inputs, elements=finite)),
+        draw(st.none() | norms(inputs)),
         draw(st.none() | arrays(np.float32, outputs, elements=finite)),
     )
 
@@ -147,7 +183,16 @@ def test_a_group_of_zeros_may_have_the_scale_0():
         ({"trits": np.ones((0, 2), np.int8)}, r"x has shape \(0, 2\)"),
         ({"trits": np.ones(2, np.int8)}, r"x has shape \(2,\)"),
         ({"scale": np.ones(1)}, "x.scale is float64 of shape"),
-        ({"norm": np.ones(3, np.float32)}, r"x.norm is float32 of shape \(3,\); it must be float32 of shape \(2,\)"),
+        (
+            {"norm": Norm(NormSpec("rms", 0), np.ones(3, np.float32))},
+            r"x.norm is float32 of shape \(3,\); it must be float32 of shape \(2,\)",
+        ),
+        (
+            {"norm": Norm(NormSpec("rms", -1), np.ones(2, np.float32))},
+            "x's norm is .'rms', -1, 'quantiser'.; it is one of",
+        ),
+        ({"norm": Norm(NormSpec("rms", 1, "x"), np.ones(2, np.float32))}, "and in front of quantiser or activation"),
+        ({"norm": Norm(NormSpec("rms", 0), np.full(2, np.nan, np.float32))}, "x.norm holds a value that is not finite"),
         ({"bias": np.array([np.inf], np.float32)}, "x.bias holds a value that is not finite"),
     ],
 )
@@ -161,11 +206,14 @@ def test_a_layer_that_is_none_is_refused(parts, message):
     ("layer", "message"),
     [
         (TernaryLayer("z", np.ones((1, 3), np.int8), np.ones(1, np.float32)), "layer 0 gives 2 values where layer 1 t"),
-        (TernaryLayer("z", LAST.trits, LAST.scale, norm=np.ones(2, np.float32)), "z has a norm in front of its quant"),
-        (TernaryLayer("z", LAST.trits, LAST.scale, bias=np.ones(1, np.float32)), "z has a bias; a network's layer has"),
+        (
+            TernaryLayer("z", LAST.trits, LAST.scale, BATCH, np.ones(1, np.float32)),
+            r"z has a BatchNorm \(epsilon 0.001\) in front of the activation before it and a bias, for which an eng",
+        ),
+        (TernaryLayer("z", LAST.trits, LAST.scale, bias=np.ones(1, np.float32)), "z has a bias, for which an engine"),
         (
             TernaryLayer("z", LAST.trits, np.array([[1, 2]], np.float32)),
-            "z has 2 scales from 1 to 2; a network's layer",
+            "z has 2 scales from 1 to 2, for which an engine has no place",
         ),
     ],
 )
@@ -230,7 +278,11 @@ NAMED = METADATA | {"format": "tritium-layers", "version": "1", "layers": '[["x"
         (GOOD, {"layers": '[["x",2],["x",2]]'}, "name other layers than the tensors do: a layer twice"),
         (GOOD, {"layers": "[]"}, "name other layers than the tensors do: x.scale, x.trits"),
         (GOOD, {"layers": '[["y",2]]'}, "y.trits or y.scale is missing"),
-        (GOOD | {"x.norm": ("F32", [1], bytes(4))}, {}, "x with 2 inputs has tensors of shapes"),
+        (GOOD | {"x.norm": ("F32", [2], bytes(8))}, {}, "do not say what norm x.norm is of; import the layers again"),
+        (GOOD, {"norms": '[["x","rms",0.5,"quantiser"]]'}, "x with 2 inputs has tensors of shapes"),
+        (GOOD, {"norms": '[["x","rms"]]'}, "the metadata's norms are no list of name, kind, epsilon and place"),
+        (GOOD, {"norms": '[["x","sum",0.5,"quantiser"]]'}, "x's norm is .'sum', 0.5, 'quantiser'.; it is one of rms"),
+        (GOOD, {"left_out": "[1]"}, "the metadata's left_out are no list of names"),
         (GOOD | {"x.trits": ("U8", [], b"\x01")}, {}, "x with 2 inputs has tensors of shapes"),
         (GOOD | {"other": ("F32", [1], bytes(4))}, {}, "name other layers than the tensors"),
     ],

@@ -1,14 +1,11 @@
-import re
-
 import gguf
 import numpy as np
 import pytest
 
 from golden.errors import TritweaveError
-from golden.files.packing_gguf import I2S_BLOCKS, decode_i2s, decode_tq, encode_i2s, encode_tq
+from golden.files.packing_gguf import decode_tq, encode_tq
 
 TQ = pytest.mark.parametrize("name", ["TQ1_0", "TQ2_0"])
-I2S = pytest.mark.parametrize("block", I2S_BLOCKS)
 ONE_BLOCK = np.full((1, 1), 0.5)
 
 
@@ -68,27 +65,6 @@ def test_where_tq1_keeps_a_trit(place, trit, byte, value):
     assert packed.tobytes() == bytes(expected)
 
 
-@pytest.mark.parametrize(
-    ("block", "place", "trit", "byte", "value"),
-    [
-        # The first quarter has the highest bits.
-        (128, 0, +1, 0, 0x95),
-        (128, 31, -1, 31, 0x15),
-        (128, 32, +1, 0, 0x65),
-        (128, 96, +1, 0, 0x56),
-        (128, 128, +1, 32, 0x95),
-        (64, 0, +1, 0, 0x95),
-        (64, 16, +1, 0, 0x65),
-        (64, 63, -1, 15, 0x54),
-        (64, 64, +1, 16, 0x95),
-    ],
-)
-def test_where_i2s_keeps_a_trit(block, place, trit, byte, value):
-    expected = bytearray(b"\x55" * 64 + b"\x00\x00\x40\x3f" + bytes(28))
-    expected[byte] = value
-    assert encode_i2s(single(place, trit), 0.75, block).tobytes() == bytes(expected)
-
-
 @TQ
 def test_the_packages_own_reader_and_writer_agree(name):
     kind = gguf.GGMLQuantizationType[name]
@@ -124,27 +100,13 @@ def test_ten_million_random_trits_come_back_from_tq(name):
     np.testing.assert_array_equal(decode_tq(name, encode_tq(name, trits, scales))[0], trits)
 
 
-@I2S
-def test_ten_million_random_trits_come_back_from_i2s(block):
-    trits = random_trits(2500, 4096, 4)
-    decoded, scale = decode_i2s(encode_i2s(trits, 1.25, block), trits.shape, block)
-    np.testing.assert_array_equal(decoded, trits)
-    assert scale == 1.25
-
-
 def test_code_3_is_refused():
     packed = encode_tq("TQ2_0", random_trits(2, 512), np.ones((2, 2)))
     packed[1, 5] = 0b11010101
     with pytest.raises(TritweaveError, match="is 0xd5, which holds code 3"):
         decode_tq("TQ2_0", packed)
-    stored = encode_i2s(random_trits(2, 128), 1)
-    stored[3] = 0b01110101
-    with pytest.raises(TritweaveError, match=re.escape("byte [0, 3] is 0x75, which holds code 3")):
-        decode_i2s(stored, (2, 128))
 
 
 def test_rows_that_are_no_whole_number_of_blocks_are_refused():
     with pytest.raises(TritweaveError, match="100 trits are no whole number of blocks of 256"):
         encode_tq("TQ1_0", np.zeros((1, 100), np.int8), np.ones((1, 1)))
-    with pytest.raises(TritweaveError, match="192 trits are no whole number of blocks of 128"):
-        decode_i2s(np.zeros(80, np.uint8), (3, 64))

@@ -4,8 +4,9 @@ from time import process_time
 import numpy as np
 import pytest
 
-from golden.files.packing_gguf import decode_i2s, decode_tq, encode_i2s, encode_tq
+from golden.files.packing_gguf import decode_tq, encode_tq
 from golden.files.packing_hf import decode_hf, encode_hf
+from golden.files.packing_i2s import decode_i2s, encode_i2s
 from golden.formats import PACKINGS
 from golden.trits import pack, unpack
 

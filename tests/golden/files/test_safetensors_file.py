@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from golden.errors import TritweaveError
 from golden.files.safetensors_reader import read_safetensors_header
@@ -47,7 +48,7 @@ def test_bfloat16_become_float32(path):
 
 def test_a_type_that_is_no_number_here_is_named_when_it_is_read(path):
     store(path, {"x": {"dtype": "F8_E4M3", "shape": [6], "data_offsets": [0, 6]}})
-    with pytest.raises(TritweaveError, match="x has type F8_E4M3; numbers are U8, I8"):
+    with pytest.raises(TritweaveError, match="x has type F8_E4M3; numbers are BOOL, U8, I8"):
         read_safetensors_header(path).tensors["x"].array()
 
 
@@ -136,3 +137,14 @@ def test_a_file_that_shrinks_after_its_header_was_read_is_named(path):
 def test_a_missing_file_is_named(path):
     with pytest.raises(TritweaveError, match=f"cannot read {path}: No such file"):
         read_safetensors_header(path)
+
+
+def test_bytes_of_no_tensor_are_refused_as_the_reference_reader_does(tmp_path):
+    for start, more in ((0, 1), (4, 0)):
+        header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [start, start + 4]}}).encode()
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(start + 4 + more))
+        with pytest.raises(SafetensorError):
+            load_file(path)
+        with pytest.raises(TritweaveError, match=r"bytes .*are of no tensor"):
+            read_safetensors_header(path)
