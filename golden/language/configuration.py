@@ -72,9 +72,9 @@ class Configuration(NamedTuple):
             sizes["head"] = hidden // heads
         own = config.get("tritweave", {})
         widths = {field.name for field in fields(LanguageFormat)}
-        if not isinstance(own, dict) or (unknown := own.keys() - widths - set(_EMBEDDING)):
-            shown = min(unknown) if isinstance(own, dict) else own
-            raise TritweaveError(f"{path}: tritweave has {shown!r}; it holds {', '.join(sorted(widths))}")
+        unknown = sorted(own.keys() - widths - set(_EMBEDDING)) if isinstance(own, dict) else [own]
+        if unknown:
+            raise TritweaveError(f"{path}: tritweave has {unknown[0]!r}; it holds {', '.join(sorted(widths))}")
         try:
             # Whatever they are, the shape checks them.
             shape = Shape(**cast(dict[str, int], sizes))

