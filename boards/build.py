@@ -20,7 +20,8 @@ from golden.errors import TritweaveError
 from golden.files.disk import write_bytes
 from golden.files.image import MemoryImage
 from golden.link.format import Command
-from golden.link.frames import Frame, run_payload
+from golden.link.frames import Frame
+from golden.link.payloads import run_payload
 
 STEPS = 3
 """Times that `build_board` calls its `progress`: Verilog, synthesis, placement."""

@@ -1,4 +1,4 @@
-"""The CRC-32 of a frame, one bit a cycle."""
+"""A CRC-32, one bit a cycle: of frames, and of what is loaded."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
@@ -6,9 +6,20 @@ from amaranth.lib.wiring import In, Out
 
 from golden.link.format import CRC_BYTES, CRC_POLYNOMIAL, CRC_RESIDUE
 
+SUM = wiring.Signature({"start": Out(1), "data": Out(8), "valid": Out(1), "busy": In(1), "crc": In(8 * CRC_BYTES)})
+"""To a `Crc32` that somebody else has: its members of these names."""
+
+_ONES = (1 << 8 * CRC_BYTES) - 1
+
 
 class Crc32(wiring.Component):
     """Sums up bytes; a line needs at least 40 cycles for a byte, so a bit a cycle is soon enough, and small.
+
+    Parameters
+    ----------
+    kept
+        The CRC-32 that is there at power-up, and that a reset does not touch; without it, a reset begins anew. A byte
+        that a reset breaks off leaves no meaning.
 
     Members
     -------
@@ -36,7 +47,8 @@ class Crc32(wiring.Component):
     crc: Signal
     match: Signal
 
-    def __init__(self):
+    def __init__(self, kept: int | None = None):
+        self.kept = kept
         super().__init__(
             {
                 "start": In(1),
@@ -51,7 +63,9 @@ class Crc32(wiring.Component):
     def elaborate(self, platform) -> Module:
         """A shift register with feedback, lowest bits first."""
         m = Module()
-        rest, bits, left = Signal(8 * CRC_BYTES, init=-1), Signal(8), Signal(4)
+        initial = (self.kept or 0) ^ _ONES
+        rest = Signal(8 * CRC_BYTES, init=initial, reset_less=self.kept is not None)
+        bits, left = Signal(8), Signal(4)
         m.d.comb += [self.busy.eq(left != 0), self.crc.eq(~rest), self.match.eq(rest == CRC_RESIDUE)]
         with m.If(self.valid):
             m.d.sync += [bits.eq(self.data), left.eq(8)]
@@ -63,5 +77,16 @@ class Crc32(wiring.Component):
                 left.eq(left - 1),
             ]
         with m.If(self.start):
-            m.d.sync += [rest.eq(rest.init), left.eq(0)]
+            m.d.sync += [rest.eq(_ONES), left.eq(0)]
         return m
+
+
+def serve(m: Module, user: wiring.PureInterface, crc: Crc32) -> None:
+    """Give a user, whose `SUM` goes out, a CRC-32 of its own."""
+    m.d.comb += [
+        crc.start.eq(user.start),
+        crc.data.eq(user.data),
+        crc.valid.eq(user.valid),
+        user.busy.eq(crc.busy),
+        user.crc.eq(crc.crc),
+    ]

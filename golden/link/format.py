@@ -4,14 +4,14 @@ Line
     8 data bits, no parity, 1 stop bit. A frame is COBS-coded, so no byte of it is 0, and ends with the delimiter 0.
     Empty frames mean nothing.
 
-Frame, little-endian, before COBS
+Frame, little-endian, before COBS; version and CRC-32 are where they are in every version
     ======  ====  ==========================================================================================
     offset  type  field
     ======  ====  ==========================================================================================
-    0       u8    version, 1
-    1       u8    sequence: chosen by the host, 1 to 255; the reply repeats it
-    2       u8    request: a `Command`; reply: the same with `DONE` added, or `REFUSED`
-    3             payload
+    0       u8    version, 2
+    1       u8    request: a `Command`; reply: the same with `DONE` added, or `REFUSED`
+    2       u32   sequence: chosen by the host, not 0, and never twice; the reply repeats it
+    6             payload
     n - 4   u32   CRC-32 (polynomial 0x04C11DB7 as in zlib) of all bytes before it
     ======  ====  ==========================================================================================
 
@@ -21,29 +21,45 @@ Payloads
     ========  ======================================================  =========================================
     identify  none                                                    `IDENTITY_FIELDS`, then `STATE_FIELDS`
     counters  none                                                    `COUNTER_FIELDS`
-    load      u8 memory, u24 address, whole words of the memory as    none
-              they are in the image, the first one for that address
-    finish    u8 memory, u24 address: where the image ended;          none
-              u32 image: any number that names it
-    run       u32 image: the number that it was loaded under; the     the results, i32 each, zeros up to whole
-              input vector, one byte a value, zeros up to whole       stream words
-              stream words
+    begin     u32 sum; u32 loads; the header of the image file,       none
+              `golden.formats.IMAGE_HEADER_BYTES`
+    load      u32 sum; u8 memory, u24 address; whole words of the     none
+              memory as they are in the image file, the first one
+              for that address
+    finish    u32 sum                                                 none
+    run       u32 sum; the input vector, one byte a value, zeros      the results, i32 each, zeros up to whole
+              up to whole stream words                                stream words
     refused                                                           u8 `Refusal`
     ========  ======================================================  =========================================
 
+The sum
+    A device sums up what it is loaded with: the CRC-32 of the image file's bytes so far, its header's from ``begin``,
+    its words' as they are written into the memories. It belongs to one image, because the header holds the CRC-32 of
+    the whole image, and to one place in it; at the end it is the number that names the image. Every request that
+    reads or changes the memories begins with the sum that it is for, and a device that has another one refuses it:
+
+    - ``begin``: the sum of what is to be replaced, and how often the device was loaded until then (``loads``), so that
+      none serves twice. It becomes that of the header, and there is no image.
+    - ``load``: the sum of all of the image before it. A host sends the words memory by memory in the order of
+      `golden.formats.MEMORIES`, each from address 0 upwards.
+    - ``finish``: the sum of the whole image. The device has it from then on.
+    - ``run``: the sum of the image that the vector is for.
+
 Rules
     - The host has one request under way. A device that is still busy with one drops what comes in and counts it.
-    - An image is loaded memory by memory in the order of `golden.formats.MEMORIES`, each from address 0 upwards without
-      gaps; memory 0, address 0 begins a new one. Words that were loaded may be loaded again. Between the first word and
-      ``finish`` there is no image, and ``run`` is refused.
-    - A refused frame changes nothing. Every request can be repeated: it does the same again.
+    - A refused frame changes nothing, except that a device whose engine is `STUCK` in a ``load`` begins its sum anew.
+    - A repeated ``identify``, ``counters``, ``finish`` or ``run`` does the same again. A ``begin`` or ``load`` that was
+      carried out is refused when it is repeated; ``identify`` tells the sum, and so where the image goes on.
+    - A reset forgets the request under way and the counters, not the sum, the image and ``loads``.
     - A refusal of a frame whose sequence cannot be trusted (damaged, short) has sequence 0.
 """
 
 from enum import IntEnum
 from typing import Final
 
-VERSION: Final = 1
+from golden.formats import IMAGE_HEADER_BYTES
+
+VERSION: Final = 2
 """Of the protocol; a device refuses all others."""
 
 DELIMITER: Final = 0
@@ -52,7 +68,7 @@ DELIMITER: Final = 0
 FULL_BLOCK: Final = 255
 """The COBS code of a block of 254 bytes that no zero follows."""
 
-HEADER_BYTES: Final = 3
+HEADER_BYTES: Final = 6
 """Bytes of a frame before its payload."""
 
 CRC_BYTES: Final = 4
@@ -64,8 +80,8 @@ CRC_POLYNOMIAL: Final = 0xEDB88320
 CRC_RESIDUE: Final = 0xDEBB20E3
 """What a register without final inversion holds when content and its CRC-32 have passed."""
 
-PLACE_BYTES: Final = 4
-"""Bytes of a ``load`` before its words, of a ``finish`` before its number, of a ``run`` before its vector."""
+UNIT_BYTES: Final = 4
+"""Bytes of a sum, of ``loads`` in a ``begin``, of a ``load``'s memory and address, of a transfer."""
 
 SMALLEST_LIMIT: Final = 256
 """Bytes of payload that every device takes."""
@@ -76,10 +92,19 @@ class Command(IntEnum):
 
     IDENTIFY = 1
     COUNTERS = 2
-    LOAD = 3
-    FINISH = 4
-    RUN = 5
+    BEGIN = 3
+    LOAD = 4
+    FINISH = 5
+    RUN = 6
 
+
+PAYLOAD_BYTES: Final = {
+    Command.IDENTIFY: 0,
+    Command.COUNTERS: 0,
+    Command.BEGIN: 2 * UNIT_BYTES + IMAGE_HEADER_BYTES,
+    Command.FINISH: UNIT_BYTES,
+}
+"""Bytes of the payloads that are always as long."""
 
 DONE: Final = 0x80
 """Added to the command in the reply to a request that was carried out."""
@@ -104,13 +129,13 @@ class Refusal(IntEnum):
     READ_ONLY = 6
     """The engine's memories cannot be loaded."""
     NOT_LOADED = 7
-    """There is no image, or another one."""
-    LENGTH = 8
-    """The payload is not what the command, or the image's input vector, takes."""
-    ORDER = 9
-    """The image does not continue there."""
+    """There is no image, or not the one that a ``run`` names."""
+    ORDER = 8
+    """The device has another sum, or was loaded more often, than the request says; or no memory has such an address."""
+    LENGTH = 9
+    """The payload is not as long as the command's, as whole words, or as the image's input vector."""
     RANGE = 10
-    """The memory has no room for it, or there is no such memory."""
+    """The memory has no room for all of it."""
     STUCK = 11
     """The engine did not do its part in its time and was reset."""
 
@@ -159,8 +184,16 @@ clock_hz
 CONFIG_FIELDS: Final = tuple(IDENTITY_FIELDS)[1:15]
 """The fields that ``config`` stands for."""
 
-STATE_FIELDS: Final = {"loaded": 1, "image": 4}
-"""What a device has in its memories: whether there is an image, and the number that names it."""
+STATE_FIELDS: Final = {"loaded": 1, "loads": 2, "sum": 4}
+"""What a device has in its memories.
+
+loaded
+    Whether there is an image.
+loads
+    How often ``begin`` was carried out since it was switched on, modulo 2**16.
+sum
+    Of what it was loaded with so far: the image's number, if there is one.
+"""
 
 COUNTER_FIELDS: Final = {"frames": 2, "refused": 2, "lost": 2, "cycles": 4}
 """What a device counts from its reset on, modulo 2**16; the frame that asks is not in it.

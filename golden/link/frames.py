@@ -1,14 +1,12 @@
 """Frames of the host link, as `golden.link.format` defines them: coding, decoding, and what goes into them."""
 
+import struct
 import zlib
-from collections.abc import Iterator
 from typing import NamedTuple
-
-import numpy as np
 
 from golden.errors import TritweaveError
 from golden.files.image import Geometry, MemoryImage
-from golden.formats import CORRECTIONS, MEMORIES, PACKINGS
+from golden.formats import CORRECTIONS, PACKINGS
 from golden.link.format import (
     CONFIG_FIELDS,
     COUNTER_FIELDS,
@@ -17,10 +15,11 @@ from golden.link.format import (
     FULL_BLOCK,
     HEADER_BYTES,
     IDENTITY_FIELDS,
-    PLACE_BYTES,
     STATE_FIELDS,
     VERSION,
 )
+
+_HEADER = "<BBI"
 
 
 class FrameDamaged(ValueError):
@@ -28,7 +27,7 @@ class FrameDamaged(ValueError):
 
 
 class Frame(NamedTuple):
-    """A frame without its coding; `command` is any byte."""
+    """A frame without its coding; `sequence` has 32 bits, `command` is any byte."""
 
     sequence: int
     command: int
@@ -37,19 +36,24 @@ class Frame(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """The frame as it goes over the line, delimiter included."""
-        content = bytes([self.version, self.sequence, self.command]) + self.payload
+        content = struct.pack(_HEADER, self.version, self.command, self.sequence) + self.payload
         return cobs_encode(content + zlib.crc32(content).to_bytes(CRC_BYTES, "little")) + bytes([DELIMITER])
 
     @classmethod
     def from_bytes(cls, coded: bytes) -> "Frame":
         """Read what came before a delimiter; `FrameDamaged` if it is no frame."""
         content = cobs_decode(coded)
-        if len(content) < HEADER_BYTES + CRC_BYTES:
-            raise FrameDamaged(f"the frame has {len(content)} bytes; header and CRC-32 alone have 7")
+        if len(content) <= CRC_BYTES:
+            raise FrameDamaged(f"the frame has {len(content)} bytes; version and CRC-32 alone have {1 + CRC_BYTES}")
         crc = int.from_bytes(content[-CRC_BYTES:], "little")
         if (computed := zlib.crc32(content[:-CRC_BYTES])) != crc:
             raise FrameDamaged(f"the frame's CRC-32 is {computed:08x} where it says {crc:08x}")
-        version, sequence, command = content[:HEADER_BYTES]
+        if content[0] != VERSION:
+            # Nothing else is known of it.
+            return cls(0, 0, content[1:-CRC_BYTES], content[0])
+        if len(content) < HEADER_BYTES + CRC_BYTES:
+            raise FrameDamaged(f"the frame has {len(content)} bytes; header and CRC-32 alone have 10")
+        version, command, sequence = struct.unpack_from(_HEADER, content)
         return cls(sequence, command, content[HEADER_BYTES:-CRC_BYTES], version)
 
 
@@ -175,7 +179,8 @@ class State(NamedTuple):
     """What a device has in its memories, see `golden.link.format.STATE_FIELDS`."""
 
     loaded: int
-    image: int
+    loads: int
+    sum: int
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "State":
@@ -200,31 +205,6 @@ class Counters(NamedTuple):
 def image_number(image: MemoryImage) -> int:
     """The number under which a host loads an image: the CRC-32 of its file."""
     return zlib.crc32(image.to_bytes())
-
-
-def load_payloads(image: MemoryImage, limit: int) -> Iterator[bytes]:
-    """Payloads of the ``load`` requests that bring in an image, none longer than `limit`."""
-    for memory, name in enumerate(MEMORIES):
-        words = image.words(name)
-        step = (limit - PLACE_BYTES) // words.shape[1]
-        if not step:
-            raise TritweaveError(f"a word of {name} has {words.shape[1]} bytes; the device takes payloads of {limit}")
-        for address in range(0, len(words), step):
-            yield _place(memory, address) + np.ascontiguousarray(words[address : address + step]).tobytes()
-
-
-def finish_payload(image: MemoryImage) -> bytes:
-    """Payload of the ``finish`` request behind them."""
-    return _place(len(MEMORIES) - 1, len(image.weights)) + image_number(image).to_bytes(PLACE_BYTES, "little")
-
-
-def run_payload(image: int, vector: bytes, lanes: int) -> bytes:
-    """Payload of the ``run`` request for an input vector; `image` is the number of the image that it is for."""
-    return image.to_bytes(PLACE_BYTES, "little") + vector + bytes(-len(vector) % lanes)
-
-
-def _place(memory: int, address: int) -> bytes:
-    return bytes([memory]) + address.to_bytes(PLACE_BYTES - 1, "little")
 
 
 def _field(layout: dict[str, int], name: str, value: int) -> bytes:

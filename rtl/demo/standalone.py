@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect
 
+from rtl.crc32 import Crc32, serve
 from rtl.demo.displays import Display
 from rtl.demo.showcase import Showcase
 from rtl.engine.config import EngineConfig
@@ -72,6 +73,8 @@ class StandaloneEngine(wiring.Component):
             m.submodules.loader = loader = self.loader
             connect(m, loader.flash, wiring.flipped(self.flash))
             connect(m, loader.load, engine.load)
+            m.submodules.crc = crc = Crc32()
+            serve(m, loader.sum, crc)
             m.d.comb += [ready.eq(loader.done), fault.eq(loader.fault)]
         else:
             m.d.comb += ready.eq(1)

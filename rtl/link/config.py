@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH
-from golden.link.format import CRC_BYTES, HEADER_BYTES, IDENTITY_FIELDS, PLACE_BYTES, SMALLEST_LIMIT, STATE_FIELDS
+from golden.link.format import CRC_BYTES, HEADER_BYTES, IDENTITY_FIELDS, SMALLEST_LIMIT, STATE_FIELDS, UNIT_BYTES
 from rtl.crc32 import Crc32
 from rtl.engine.config import EngineConfig
 
@@ -31,7 +31,7 @@ class LinkConfig:
         """Longest payload of a request: the longest input vector, the widest memory word, or `SMALLEST_LIMIT`."""
         vector = self.engine.input_words * self.engine.lanes
         widest = max(len(transfers) for transfers in self.engine.transfers.values())
-        return max(SMALLEST_LIMIT, PLACE_BYTES + max(vector, LOAD_WIDTH // 8 * widest))
+        return max(SMALLEST_LIMIT, UNIT_BYTES + max(vector, UNIT_BYTES + LOAD_WIDTH // 8 * widest))
 
     @property
     def reply(self) -> int:
@@ -50,10 +50,10 @@ class LinkConfig:
         """Bits of a run's or a load's cycles: one that takes 2**patience cycles is stuck.
 
         None takes half as long: every chunk may wait for the drain, every layer for the quantiser and the pipelines,
-        and input and result pass byte by byte.
+        and what is loaded, input and result pass byte by byte.
         """
         engine = self.engine
         layer = 4 * max(engine.quantizer.depths) + engine.drain.interval + engine.array_latency + 128
         chunks = engine.weight_words * engine.drain.interval
-        run = chunks + engine.layers * layer + 4 * self.request + (Crc32.LATENCY + 1) * self.reply
+        run = chunks + engine.layers * layer + (Crc32.LATENCY + 4) * self.request + (Crc32.LATENCY + 1) * self.reply
         return min((2 * run).bit_length(), 31)

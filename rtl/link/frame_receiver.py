@@ -10,8 +10,8 @@ from rtl.crc32 import Crc32
 from rtl.layouts import RECEIVED
 from rtl.limits import check_range
 
-HEADER = data.StructLayout({"version": 8, "sequence": 8, "command": 8})
-"""What a frame begins with, see `golden.link.format`."""
+HEADER = data.StructLayout({"version": 8, "command": 8})
+"""What a frame begins with, see `golden.link.format`; the rest of its header is only in the memory."""
 
 REFUSAL = range(max(Refusal) + 1)
 """Shape of a `golden.link.format.Refusal`, 0 for none."""
@@ -115,7 +115,7 @@ class FrameReceiver(wiring.Component):
         ]
         with m.If(write.en):
             m.d.sync += count.eq(count + 1)
-            with m.If(count < HEADER_BYTES):
+            with m.If(count < HEADER.size // 8):
                 m.d.sync += self.header.eq(Cat(self.header.as_value()[8:], byte))
         with m.Elif(crc.valid):
             m.d.sync += count.eq(self.depth + 1)

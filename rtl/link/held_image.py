@@ -1,109 +1,100 @@
-"""What the host link knows of the image in the engine's memories: its number, and where it may go on."""
+"""What the host link knows of what is in the engine's memories: the sum of what was loaded, and whether it is whole."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import LOAD_WIDTH, MEMORIES
-from rtl.layouts import LOAD
-from rtl.link.reply import STATE
+from golden.link.format import STATE_FIELDS
+from rtl.crc32 import SUM, Crc32
 
-_ADDRESS = LOAD["address"].width
+STATE = data.StructLayout({name: 8 * size for name, size in STATE_FIELDS.items()})
+"""See `golden.link.format.STATE_FIELDS`."""
 
 
 class HeldImage(wiring.Component):
-    """Follows an image as it is loaded, see `golden.link.format`; a reset changes nothing.
+    """Keeps the `STATE` of the memories, see `golden.link.format`; like them, it outlives a reset.
 
     Parameters
     ----------
-    width
-        Bits of an address behind any word that can be loaded, 1 to 24.
     last_input, image
         Of an image that the memories hold from the start, see `Link`.
 
     Members
     -------
-    place
-        In, 32: a place as a request names it, or a transfer's data, or an image's number.
-    memory, address
-        In: the transfer's memory; its word, behind the last one the word that would follow.
-    write, first
-        In, 1: `place` goes into the memories, and is the first transfer of its word: there is no image.
-    end
-        In, 1: what was written is all of a request: the image goes on at `memory` and `address`.
+    begin
+        In, 1: an image begins; what was there is no more.
+    forget
+        In, 1: what was loaded is in doubt: the sum begins anew.
     finish
-        In, 1: the image is complete, and `place` is its number.
-    hold, filled
-        In, 1: see `Link`.
-    fits
-        Out, 1: words may be loaded to `place`.
-    whole
-        Out, 1: `place` is where an image ends.
+        In, 1: what was loaded is a whole image.
+    i
+        In, stream of unsigned(8): a byte of the image for the sum, with one in `Crc32.LATENCY` cycles taken.
+    first, write
+        In, 16, and in, 1: write the image's first 16 bits, which are the `last_input`.
+    hold, filled, file
+        In, 1, in, 1, and in, `SUM`: see `Link`.
     state, last_input
-        Out: `STATE`; index of the input vector's last stream word.
+        Out: `STATE`, its sum right when no byte is being added; index of the input vector's last stream word.
 
     """
 
-    place: Signal
-    memory: Signal
-    address: Signal
-    write: Signal
-    first: Signal
-    end: Signal
+    begin: Signal
+    forget: Signal
     finish: Signal
+    i: stream.Interface
+    first: Signal
+    write: Signal
     hold: Signal
     filled: Signal
-    fits: Signal
-    whole: Signal
+    file: wiring.PureInterface
     state: data.View
     last_input: Signal
 
-    def __init__(self, width: int, *, last_input: int | None = None, image: int = 0):
+    def __init__(self, *, last_input: int | None = None, image: int = 0):
         self._loaded, self._last_input, self._image = last_input is not None, last_input or 0, image
         super().__init__(
             {
-                "place": In(LOAD_WIDTH),
-                "memory": In(8),
-                "address": In(width),
-                "write": In(1),
-                "first": In(1),
-                "end": In(1),
+                "begin": In(1),
+                "forget": In(1),
                 "finish": In(1),
+                "i": In(stream.Signature(8)),
+                "first": In(16),
+                "write": In(1),
                 "hold": In(1),
                 "filled": In(1),
-                "fits": Out(1),
-                "whole": Out(1),
+                "file": In(SUM),
                 "state": Out(STATE),
                 "last_input": Out(16),
             }
         )
 
     def elaborate(self, platform) -> Module:
-        """Registers without a reset, like the memories themselves."""
+        """Registers without a reset; one CRC-32 for host and loader."""
         m = Module()
-        state = Signal(STATE, init={"loaded": int(self._loaded), "image": self._image}, reset_less=True)
-        last_input = Signal(16, init=self._last_input, reset_less=True)
-        m.d.comb += [self.state.eq(state), self.last_input.eq(last_input)]
-        with m.If(self.write):
-            m.d.sync += state.loaded.eq(0)
-            with m.If(self.first & (self.memory == 0) & (self.address == 0)):
-                m.d.sync += last_input.eq(self.place)
-        with m.If(self.finish):
-            m.d.sync += [state.loaded.eq(1), state.image.eq(self.place)]
-        with m.If(self.hold):
-            image = Mux(self.filled, self._image, 0)
-            m.d.sync += [state.loaded.eq(self.filled), state.image.eq(image), last_input.eq(self._last_input)]
-
-        # An image continues where it ended or before, in the next memory, or begins anew.
-        goes_on, goes_on_address = Signal(range(len(MEMORIES))), Signal.like(self.address)
-        with m.If(self.end):
-            m.d.sync += [goes_on.eq(self.memory), goes_on_address.eq(self.address)]
-        place = data.View(data.StructLayout({"memory": 8, "address": _ADDRESS}), self.place)
-        near, far = place.address[: len(self.address)], place.address[len(self.address) :].any()
-        same = (place.memory == goes_on) & ~far
-        begins = (near == 0) & ~far & ((place.memory == 0) | (place.memory == goes_on + 1))
+        m.submodules.sum = crc = Crc32(kept=self._image)
         m.d.comb += [
-            self.fits.eq(begins | same & (near <= goes_on_address)),
-            self.whole.eq(same & (goes_on == len(MEMORIES) - 1) & (near == goes_on_address)),
+            crc.start.eq(self.begin | self.forget | self.file.start),
+            crc.data.eq(Mux(self.hold, self.file.data, self.i.payload)),
+            crc.valid.eq(self.i.valid & ~crc.busy | self.file.valid),
+            self.i.ready.eq(~crc.busy),
+            self.file.busy.eq(crc.busy),
+            self.file.crc.eq(crc.crc),
         ]
+        loaded = Signal(init=self._loaded, reset_less=True)
+        loads = Signal(self.state.loads.shape(), reset_less=True)
+        last_input = Signal(16, init=self._last_input, reset_less=True)
+        m.d.comb += [
+            self.state.loaded.eq(loaded),
+            self.state.loads.eq(loads),
+            self.state.sum.eq(crc.crc),
+            self.last_input.eq(last_input),
+        ]
+        with m.If(self.begin):
+            m.d.sync += [loaded.eq(0), loads.eq(loads + 1)]
+        with m.If(self.finish):
+            m.d.sync += loaded.eq(1)
+        with m.If(self.write):
+            m.d.sync += last_input.eq(self.first)
+        with m.If(self.hold):
+            m.d.sync += [loaded.eq(self.filled), last_input.eq(self._last_input)]
         return m

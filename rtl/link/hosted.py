@@ -84,6 +84,7 @@ class HostedEngine(wiring.Component):
 
         m.submodules.loader = loader = self.loader
         connect(m, loader.flash, wiring.flipped(self.flash))
+        connect(m, loader.sum, link.file)
         blinking, ended = Signal(range(self.uart.clock_hz // 4)), Signal()
         m.d.sync += [blinking.eq(blinking + 1), ended.eq(loader.done | loader.fault)]
         m.d.comb += [

@@ -13,17 +13,14 @@ from golden.link.format import (
     HEADER_BYTES,
     IDENTITY_FIELDS,
     REFUSED,
-    STATE_FIELDS,
     VERSION,
     Command,
     Refusal,
 )
 from rtl.layouts import BYTE, words
 from rtl.link.frame_receiver import HEADER, REFUSAL
+from rtl.link.held_image import STATE
 from rtl.selection import selected, selected_byte
-
-STATE = data.StructLayout({name: 8 * size for name, size in STATE_FIELDS.items()})
-"""See `golden.link.format.STATE_FIELDS`."""
 
 COUNTERS = data.StructLayout({name: 8 * size for name, size in COUNTER_FIELDS.items()})
 """See `golden.link.format.COUNTER_FIELDS`."""
@@ -47,6 +44,8 @@ class LinkReply(wiring.Component):
         In, 1: reply; held until `done`. The members below hold as long.
     request
         In, `HEADER`: what is replied to.
+    place, byte
+        Out, and in, 8: a place in the request's header, and the byte that is there, one cycle later.
     refusal
         In, `REFUSAL`: why it is refused, or 0.
     state, counters
@@ -60,12 +59,14 @@ class LinkReply(wiring.Component):
     done
         Out, 1: the last byte passes.
 
-    Throughput: one byte a cycle.
+    Throughput: one byte in three cycles, so that `byte` is in time.
 
     """
 
     start: Signal
     request: data.View
+    place: Signal
+    byte: Signal
     refusal: Signal
     state: data.View
     counters: data.View
@@ -82,6 +83,8 @@ class LinkReply(wiring.Component):
             {
                 "start": In(1),
                 "request": In(HEADER),
+                "place": Out(range(HEADER_BYTES)),
+                "byte": In(8),
                 "refusal": In(REFUSAL),
                 "state": In(STATE),
                 "counters": In(COUNTERS),
@@ -97,21 +100,21 @@ class LinkReply(wiring.Component):
         m = Module()
         refused = self.refusal != 0
         untrusted = (self.refusal == Refusal.DAMAGED) | (self.refusal == Refusal.SHORT)
-        header = Cat(
-            Const(VERSION, 8),
-            Mux(untrusted, 0, self.request.sequence),
-            Mux(refused, REFUSED, self.request.command | DONE),
-        )
         about = Cat(self.identity, self.state.as_value())
         word = _RESULT_BYTES * self.lanes
         index, in_body = Signal(range(max(len(about) // 8, word))), Signal()
 
         # The body's byte, its last place, and whether it ends there.
         byte, last, ends = Signal(8), Signal.like(index), Signal(init=1)
-        m.d.comb += self.o.valid.eq(self.start)
+        m.d.comb += [self.o.valid.eq(self.start), self.place.eq(index)]
         with m.If(~in_body):
-            m.d.comb += [byte.eq(selected_byte(header, index)), last.eq(HEADER_BYTES - 1), ends.eq(0)]
-            with m.If((self.request.command == Command.LOAD) | (self.request.command == Command.FINISH)):
+            # What is not of this reply is the request's: its sequence.
+            m.d.comb += [byte.eq(Mux(untrusted, 0, self.byte)), last.eq(HEADER_BYTES - 1), ends.eq(0)]
+            with m.If(index == 0):
+                m.d.comb += byte.eq(VERSION)
+            with m.If(index == 1):
+                m.d.comb += byte.eq(Mux(refused, REFUSED, self.request.command | DONE))
+            with m.Switch(self.request.command), m.Case(Command.BEGIN, Command.LOAD, Command.FINISH):
                 m.d.comb += ends.eq(~refused)
         with m.Elif(refused):
             m.d.comb += byte.eq(self.refusal)

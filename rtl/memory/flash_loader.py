@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import IMAGE_HEADER_BYTES, LOAD_WIDTH, MEMORIES
-from rtl.crc32 import Crc32
+from rtl.crc32 import SUM
 from rtl.layouts import LOAD, indices
 from rtl.limits import check_range
 
@@ -45,6 +45,8 @@ class FlashLoader(wiring.Component):
         Out, `FLASH`: its clock is half the component's; data from it are sampled at the end of the clock's high half.
     load
         Out, stream of `LOAD`: a transfer in 64 cycles; each must be taken within 13, before the next byte is in.
+    sum
+        Out, `SUM`: the CRC-32 of the file; nothing else is added until `done` or `fault`.
     done, fault
         Out, 1: all is loaded and right; it is wrong. One of them from ``80 + wake`` cycles on, 16 for each of the
         file's bytes, and at most 32 more.
@@ -53,6 +55,7 @@ class FlashLoader(wiring.Component):
 
     flash: wiring.PureInterface
     load: stream.Interface
+    sum: wiring.PureInterface
     done: Signal
     fault: Signal
 
@@ -64,6 +67,7 @@ class FlashLoader(wiring.Component):
             {
                 "flash": Out(FLASH),
                 "load": Out(stream.Signature(LOAD)),
+                "sum": Out(SUM),
                 "done": Out(1),
                 "fault": Out(1),
             }
@@ -74,7 +78,7 @@ class FlashLoader(wiring.Component):
         m = Module()
         reads, into, left, resting = Signal(), Signal(8), Signal(6), Signal(range(self.wake + 1))
         shifted, fresh, ended = Signal(), Signal(), Signal()  # a bit has passed; a byte is in; it was the file's last
-        crc = self._file(m, into, fresh, ended)
+        self._file(m, into, fresh, ended)
         flash = self.flash
         # What is sent is a table, by the number of bits that are left of it.
         sent = [[0, *(word >> bit & 1 for bit in range(32))] for word in (_RELEASE, _READ << 24 | self.offset)]
@@ -86,6 +90,7 @@ class FlashLoader(wiring.Component):
         m.d.sync += fresh.eq(0)
         with m.FSM():
             with m.State("RELEASE"):
+                m.d.comb += self.sum.start.eq(1)
                 m.d.sync += [flash.select.eq(1), left.eq(8)]
                 m.next = "RELEASING"
             with m.State("RELEASING"), m.If(left == 0):
@@ -105,19 +110,18 @@ class FlashLoader(wiring.Component):
                 with m.If(ended):
                     m.d.sync += [left.eq(0), flash.clock.eq(0), flash.select.eq(0)]
                     m.next = "CHECK"
-            with m.State("CHECK"), m.If(~crc.busy):
-                m.d.sync += [self.done.eq(crc.crc == self.image), self.fault.eq(crc.crc != self.image)]
+            with m.State("CHECK"), m.If(~self.sum.busy):
+                m.d.sync += [self.done.eq(self.sum.crc == self.image), self.fault.eq(self.sum.crc != self.image)]
                 m.next = "END"
             with m.State("END"):
                 pass
         return m
 
-    def _file(self, m: Module, content: Signal, fresh: Signal, ended: Signal) -> Crc32:
+    def _file(self, m: Module, content: Signal, fresh: Signal, ended: Signal) -> None:
         """The file byte by byte: its CRC-32, and the transfers behind its header."""
-        m.submodules.crc = crc = Crc32()
         place = Signal(range(IMAGE_HEADER_BYTES + 1))
         payload = place == IMAGE_HEADER_BYTES
-        m.d.comb += [crc.data.eq(content), crc.valid.eq(fresh)]
+        m.d.comb += [self.sum.data.eq(content), self.sum.valid.eq(fresh)]
         quarter = Signal(range(_TRANSFER))
         with m.If(fresh):
             with m.If(~payload):
@@ -145,4 +149,3 @@ class FlashLoader(wiring.Component):
                 m.d.sync += [index.eq(0), address.eq(address + 1)]
                 with m.If(last_word):
                     m.d.sync += [address.eq(0), memory.eq(memory + 1), ended.eq(memory == len(MEMORIES) - 1)]
-        return crc

@@ -65,7 +65,7 @@ def test_the_rate_over_the_line_is_that_of_its_bytes() -> None:
     made = BoardBuild(board, plan, 1, build.find_tools("ice40"), Path(), {"utilization": {}, "fmax": {}})
     # Number of the image, 20 values and 4 results of 4 bytes, each frame with header, CRC-32, code and delimiter.
     sizes = [len(Frame(1, 1, bytes(count)).to_bytes()) for count in (4 + 20, 4 * 4)]
-    assert sizes == [24 + 9, 16 + 9]
+    assert sizes == [24 + 12, 16 + 12]
     expected = 10 * sum(sizes) / board.baud + plan.cycles.latency / board.clock_hz
     assert made.hosted_images_per_s == pytest.approx(1 / expected)
 

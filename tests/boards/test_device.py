@@ -63,7 +63,7 @@ class ModelLine:
 
 
 def device_on(line: ModelLine, **options: object) -> Device:
-    return Device("the device", line, 1_000_000, **options)  # pyright: ignore[reportArgumentType]
+    return Device("the device", line, 1_000_000, **{"first": 1, **options})
 
 
 def right(content: bytes, replies: Replies) -> Replies:
@@ -124,6 +124,17 @@ def test_a_fault_costs_no_more_than_a_repetition(fault: Fault, requests: int) ->
     assert line.opened < 0
 
 
+def test_out_of_step_is_got_out_of() -> None:
+    # Each request comes while the device has the one before: it is damaged by that, and says so one request later.
+    line = ModelLine()
+    with device_on(line) as device:
+        late = [said_damaged(b"", [])[0]]
+        line.waiting += late
+        line.faults = [lambda content, replies: late if line.waiting else replies] * 40
+        assert device.counters()[1:3] == (0, 0)
+    assert len(line.requests) == 1 + 3
+
+
 @pytest.mark.parametrize("fault", [silence, damaged, cut_off, gone, other_command, said_damaged])
 def test_what_does_not_end_is_one_error(fault: Fault) -> None:
     line = ModelLine(PLAN, *[fault] * 99)
@@ -137,10 +148,40 @@ def test_what_does_not_end_is_one_error(fault: Fault) -> None:
 
 def test_sequences_begin_again_and_leave_0_out() -> None:
     line = ModelLine()
-    device = device_on(line)
-    for _ in range(300):
+    device = device_on(line, first=(1 << 32) - 3)
+    for _ in range(5):
         device.counters()
-    assert [request.sequence for request in line.requests] == [1 + index % 255 for index in range(300)]
+    assert [request.sequence for request in line.requests] == [(1 << 32) - 3, (1 << 32) - 2, (1 << 32) - 1, 1, 2]
+
+
+def test_each_host_has_sequences_of_its_own() -> None:
+    lines = [ModelLine() for _ in range(20)]
+    for line in lines:
+        device_on(line, first=None).counters()
+    sequences = {line.requests[0].sequence for line in lines}
+    assert len(sequences) == 20
+    assert max(sequences) >= 1 << 24
+
+
+def test_an_answer_to_a_request_of_long_ago_is_not_taken() -> None:
+    answers: Replies = []
+
+    def keep(content: bytes, replies: Replies) -> Replies:
+        answers.extend(replies)
+        return replies
+
+    def old_first(content: bytes, replies: Replies) -> Replies:
+        return answers + replies
+
+    line = ModelLine(PLAN, *[right] * 7, keep, *[right] * 400)
+    with device_on(line) as device:
+        device.load(IMAGE)
+        device.run(IMAGE, VECTORS[:1], 4)
+        assert line.requests[7].command == Command.RUN
+        for _ in range(254):
+            device.counters()
+        line.faults[:] = [old_first]
+        np.testing.assert_array_equal(device.run(IMAGE, VECTORS[1:2], 4), LOGITS[1:2])
 
 
 def test_a_line_full_of_delimiters_is_not_listened_to_for_ever() -> None:
@@ -167,16 +208,26 @@ def test_a_load_that_a_reset_breaks_begins_again() -> None:
     with device_on(line) as device:
         device.load(IMAGE)
         np.testing.assert_array_equal(device.run(IMAGE, VECTORS, 4), LOGITS)
-    assert line.model.loads[-len(list(IMAGE.loads())) :] == [tuple(load) for load in IMAGE.loads()]
+    assert line.model.loads == [tuple(load) for load in IMAGE.loads()]
+
+
+def test_a_load_whose_reply_is_lost_goes_on_from_there() -> None:
+    line = ModelLine(PLAN, right, right, right, silence)
+    with device_on(line) as device:
+        device.load(IMAGE)
+        np.testing.assert_array_equal(device.run(IMAGE, VECTORS, 4), LOGITS)
+    assert line.model.loads == [tuple(load) for load in IMAGE.loads()]
+    assert line.model.refused == 1
 
 
 def test_a_device_that_cannot_keep_an_image_is_an_error() -> None:
-    def reset(content: bytes, replies: Replies) -> Replies:
-        line.model.reset()
+    def disturb(content: bytes, replies: Replies) -> Replies:
+        line.model.image ^= line.requests[-1].command == Command.LOAD
         return replies
 
-    line = ModelLine(PLAN, *[reset] * 1000)
-    with device_on(line) as device, pytest.raises(TritweaveError, match="was reset, or another host used it"):
+    line = ModelLine(PLAN, *[disturb] * 1000)
+    message = "lost its place 5 times while it was loaded; see that it is not reset, and that no other host uses it"
+    with device_on(line) as device, pytest.raises(TritweaveError, match=message):
         device.load(IMAGE)
 
 
@@ -217,7 +268,9 @@ def test_every_refusal_has_words() -> None:
 def test_another_version_of_the_protocol_is_named() -> None:
     other = Frame(1, REFUSED, bytes([Refusal.VERSION]), version=9).to_bytes()
     line = ModelLine(PLAN, lambda content, replies: [other])
-    with pytest.raises(TritweaveError, match="speaks version 9 of the protocol; this is 1"):
+    with pytest.raises(
+        TritweaveError, match="speaks version 9 of the protocol; this is 2: build and load its bitstream anew"
+    ):
         device_on(line).open()
 
 

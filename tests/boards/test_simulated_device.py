@@ -69,13 +69,13 @@ def test_a_network_is_loaded_and_gives_the_golden_logits(device: Device) -> None
     assert identity == identify(PLAN.config, UART.clock_hz)
     assert state.loaded == 0
     device.load(PLAN.image)
-    assert device.identify()[1] == (1, image_number(PLAN.image))
+    assert device.identify()[1] == (1, 1, image_number(PLAN.image))
     vectors = link_vectors(PLAN, 20)
     np.testing.assert_array_equal(device.run(PLAN.image, vectors, 4), PLAN.network.forward(vectors).logits)
     counters = device.counters()
     assert counters[1:3] == (0, 0)
-    # Each run, each part of the image and its end, and four times what the device is: to open, to load, and here.
-    assert counters.frames == 20 + (3 + 1) + 4
+    # Each run, the image's beginning, parts and end, and four times what the device is: to open, to load, and here.
+    assert counters.frames == 20 + (1 + 3 + 1) + 4
 
 
 def test_another_network_replaces_it_and_the_first_is_then_refused(device: Device) -> None:

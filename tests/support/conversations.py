@@ -9,8 +9,8 @@ import numpy as np
 from gen.output.hosted import identify
 from golden.files.image import Geometry, LayerProgram, MemoryImage
 from golden.formats import PACKINGS
-from golden.link.format import Command
-from golden.link.frames import Frame, finish_payload, load_payloads
+from golden.link.frames import Frame, State
+from golden.link.payloads import requests_left
 from rtl.crc32 import Crc32
 from rtl.engine.config import EngineConfig
 from rtl.link.config import LinkConfig
@@ -160,7 +160,10 @@ class Conversation:
                 offered = False
 
 
-def loading(image: MemoryImage, limit: int = 40, sequence: int = 1) -> list[Frame]:
-    """The requests that load an image."""
-    frames = [Frame(sequence, Command.LOAD, payload) for payload in load_payloads(image, limit)]
-    return [*frames, Frame(sequence, Command.FINISH, finish_payload(image))]
+NOTHING = State(0, 0, 0)
+"""Of a device that was switched on without an image."""
+
+
+def loading(image: MemoryImage, limit: int = 44, sequence: int = 1, state: State = NOTHING) -> list[Frame]:
+    """The requests that load an image on a device of that state."""
+    return [Frame(sequence, command, payload) for command, payload in requests_left(image, state, limit)]

@@ -1,11 +1,12 @@
 """What a device with the host link has to say: a model of its rules."""
 
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from golden.formats import MEMORIES
+from golden.formats import IMAGE_HEADER_BYTES, MEMORIES
 from golden.link.format import CRC_BYTES, DONE, HEADER_BYTES, REFUSED, VERSION, Command, Refusal
 from golden.link.frames import Frame, FrameDamaged, Identity, cobs_decode
 from rtl.engine.config import EngineConfig
@@ -33,6 +34,8 @@ class DeviceModel:
         The engine and what it says it is.
     compute
         What it computes.
+    image
+        The sum of what it was loaded with, which names the image once it is loaded.
 
     """
 
@@ -42,7 +45,7 @@ class DeviceModel:
     loaded: bool = False
     last_input: int = 0
     image: int = 0
-    goes_on: tuple[int, int] = (0, 0)
+    loads_begun: int = 0
     frames: int = 0
     refused: int = 0
     lost: int = 0
@@ -51,7 +54,7 @@ class DeviceModel:
 
     def reset(self) -> None:
         """Forget all but what concerns the memories."""
-        self.goes_on, self.frames, self.refused, self.lost = (0, 0), 0, 0, 0
+        self.frames, self.refused, self.lost = 0, 0, 0
 
     def reply(self, coded: bytes, *, broken: bool = False, stuck: bool = False) -> Frame:
         """The reply to what came before a delimiter; `broken`: a byte of it had an error."""
@@ -86,48 +89,60 @@ class DeviceModel:
             return Refusal.COMMAND
         if frame.command in (Command.IDENTIFY, Command.COUNTERS):
             return Refusal.LENGTH if payload else None
+        named = payload[:4] == self.image.to_bytes(4, "little")
         if frame.command == Command.RUN:
-            if not self.loaded or payload[:4] != self.image.to_bytes(4, "little"):
+            if not self.loaded or not named:
                 return Refusal.NOT_LOADED
             return Refusal.LENGTH if len(payload) != 4 + (self.last_input + 1) * self.config.lanes else None
         if not self.config.writable:
             return Refusal.READ_ONLY
-        memory, address = payload[0] if payload else 0, int.from_bytes(payload[1:4], "little")
+        return self._load_reason(frame, named)
+
+    def _load_reason(self, frame: Frame, named: bool) -> Refusal | None:
+        place = int.from_bytes(frame.payload[4:8], "little")
+        size = len(frame.payload)
         if frame.command == Command.FINISH:
-            if len(payload) != 8:
-                return Refusal.LENGTH
-            return None if (memory, address) == self.goes_on and memory == 2 else Refusal.ORDER
-        known = memory < len(MEMORIES)
-        size = 4 * len(self.config.transfers[MEMORIES[memory]]) if known else 4
-        words, rest = divmod(len(payload) - 4, size)
+            return Refusal.LENGTH if named and size != 4 else None if named else Refusal.ORDER
+        if frame.command == Command.BEGIN:
+            if not named or (size >= 8 and place != self.loads_begun):
+                return Refusal.ORDER
+            return Refusal.LENGTH if size != 8 + IMAGE_HEADER_BYTES else None
+        memory, address = place & 0xFF, place >> 8
+        # A device knows addresses a little beyond its memories' ends, and no others.
+        reach = (max(self.config.depths.values()) + self.identity.payload - 1).bit_length()
+        if self.loaded or not named or memory >= len(MEMORIES) or address >> reach:
+            return Refusal.ORDER
+        name = MEMORIES[memory]
+        words, rest = divmod(size - 8, 4 * len(self.config.transfers[name]))
         if words < 1 or rest:
             return Refusal.LENGTH
-        begins = address == 0 and memory in (0, self.goes_on[0] + 1)
-        if not begins and (memory != self.goes_on[0] or address > self.goes_on[1]):
-            return Refusal.ORDER
-        return None if known and address + words <= self.config.depths[MEMORIES[memory]] else Refusal.RANGE
+        return None if address + words <= self.config.depths[name] else Refusal.RANGE
 
     def _carry_out(self, frame: Frame) -> bytes:
         payload = frame.payload
         if frame.command == Command.IDENTIFY:
-            return self.identity.to_bytes() + bytes([self.loaded]) + self.image.to_bytes(4, "little")
+            return self.identity.to_bytes() + struct.pack("<BHI", self.loaded, self.loads_begun, self.image)
         if frame.command == Command.COUNTERS:
             counts = (self.frames, self.refused, self.lost)
             # The model knows nothing of cycles.
             return b"".join((value & 0xFFFF).to_bytes(2, "little") for value in counts) + bytes(4)
         if frame.command == Command.FINISH:
-            self.loaded, self.image = True, int.from_bytes(payload[4:], "little")
+            self.loaded = True
             return b""
         if frame.command == Command.RUN:
             self.vectors.append(payload[4:])
             return b"".join(value.to_bytes(4, "little", signed=True) for value in self.compute(payload[4:]))
-        memory, address = payload[0], int.from_bytes(payload[1:4], "little")
+        body = payload[8:]
+        if frame.command == Command.BEGIN:
+            self.loaded, self.loads_begun, self.image = False, self.loads_begun + 1 & 0xFFFF, zlib.crc32(body)
+            return b""
+        self.image = zlib.crc32(body, self.image)
+        memory, address = payload[4], int.from_bytes(payload[5:8], "little")
         parts = len(self.config.transfers[MEMORIES[memory]])
-        for at in range(4, len(payload), 4):
-            word, part = divmod(at // 4 - 1, parts)
-            data = int.from_bytes(payload[at : at + 4], "little")
+        for at in range(0, len(body), 4):
+            word, part = divmod(at // 4, parts)
+            data = int.from_bytes(body[at : at + 4], "little")
             self.loads.append(Load(memory, address + word, part == parts - 1, data))
             if (memory, address + word, part) == (0, 0, 0):
                 self.last_input = data & 0xFFFF
-        self.loaded, self.goes_on = False, (memory, address + (len(payload) // 4 - 1) // parts)
         return b""

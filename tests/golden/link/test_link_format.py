@@ -16,6 +16,7 @@ from golden.link.format import (
     CRC_RESIDUE,
     IDENTITY_FIELDS,
     REFUSED,
+    VERSION,
     Command,
     Refusal,
 )
@@ -27,11 +28,9 @@ from golden.link.frames import (
     State,
     cobs_decode,
     cobs_encode,
-    finish_payload,
     image_number,
-    load_payloads,
-    run_payload,
 )
+from golden.link.payloads import begin_payload, finish_payload, load_payloads, requests_left, run_payload
 
 # The usual examples of COBS, and the lengths around a full block.
 COBS = [
@@ -97,24 +96,24 @@ def test_a_block_that_is_cut_off_or_holds_a_zero_is_damaged(coded: str) -> None:
 @pytest.mark.parametrize(
     ("frame", "line"),
     [
-        (Frame(1, Command.IDENTIFY), "08 01 01 01 f2 b2 9f 90 00"),
-        (Frame(42, Command.RUN, b"\x00\xff\x07"), "04 01 2a 05 07 ff 07 40 dd 71 cb 00"),
-        (Frame(0, REFUSED, bytes([Refusal.DAMAGED])), "02 01 07 ff 01 9d 75 db 7d 00"),
+        (Frame(1, Command.IDENTIFY), "04 02 01 01 01 01 05 7d 4e d6 79 00"),
+        (Frame(0x8000012A, Command.RUN, b"\x00\xff\x07"), "05 02 06 2a 01 02 80 07 ff 07 32 5e 18 4e 00"),
+        (Frame(0, REFUSED, bytes([Refusal.DAMAGED])), "03 02 ff 01 01 01 06 01 0d 55 30 99 00"),
     ],
 )
 def test_frames_are_these_bytes(frame: Frame, line: str) -> None:
     assert frame.to_bytes() == bytes.fromhex(line)
 
 
-BYTES = st.integers(0, 255)
+BYTES, SEQUENCES = st.integers(0, 255), st.integers(0, (1 << 32) - 1)
 
 
-@given(frame=st.builds(Frame, BYTES, BYTES, st.binary(max_size=300), BYTES))
+@given(frame=st.builds(Frame, SEQUENCES, BYTES, st.binary(max_size=300), st.just(VERSION)))
 def test_frames_come_back(frame: Frame) -> None:
     assert Frame.from_bytes(frame.to_bytes()[:-1]) == frame
 
 
-@given(frame=st.builds(Frame, BYTES, BYTES, st.binary(max_size=30), BYTES), data=st.data())
+@given(frame=st.builds(Frame, SEQUENCES, BYTES, st.binary(max_size=30), st.just(VERSION)), data=st.data())
 def test_no_damaged_bit_is_overlooked(frame: Frame, data: st.DataObject) -> None:
     coded = bytearray(frame.to_bytes()[:-1])
     bit = data.draw(st.integers(0, 8 * len(coded) - 1))
@@ -124,8 +123,17 @@ def test_no_damaged_bit_is_overlooked(frame: Frame, data: st.DataObject) -> None
 
 
 def test_a_frame_needs_header_and_crc() -> None:
-    with pytest.raises(FrameDamaged, match="has 4 bytes; header and CRC-32 alone have 7"):
+    with pytest.raises(FrameDamaged, match="has 4 bytes; version and CRC-32 alone have 5"):
         Frame.from_bytes(cobs_encode(bytes(4)))
+    content = bytes([VERSION, Command.IDENTIFY, 0])
+    with pytest.raises(FrameDamaged, match="has 7 bytes; header and CRC-32 alone have 10"):
+        Frame.from_bytes(cobs_encode(content + struct.pack("<I", zlib.crc32(content))))
+
+
+def test_of_another_version_only_that_is_known() -> None:
+    # A refusal in version 1: version, sequence, command, reason, CRC-32.
+    content = bytes([1, 9, REFUSED, Refusal.VERSION])
+    assert Frame.from_bytes(cobs_encode(content + struct.pack("<I", zlib.crc32(content)))).version == 1
 
 
 def test_the_residue_is_what_a_sum_of_content_and_sum_leaves() -> None:
@@ -169,7 +177,7 @@ def test_an_identity_of_another_version_is_refused(content: bytes, message: str)
 
 
 def test_state_and_counters_are_these_bytes() -> None:
-    assert State.from_bytes(bytes.fromhex("01 78563412")) == State(1, 0x12345678)
+    assert State.from_bytes(bytes.fromhex("01 0203 78563412")) == State(1, 0x302, 0x12345678)
     assert Counters.from_bytes(bytes.fromhex("0102 0304 0506 0708090a")) == Counters(0x201, 0x403, 0x605, 0xA090807)
 
 
@@ -177,16 +185,36 @@ def test_an_image_becomes_these_payloads() -> None:
     loaded = image()
     program, corrections, weights = (loaded.words(name).tobytes() for name in ("program", "corrections", "weights"))
     assert (len(program), len(corrections), len(weights)) == (16, 24, 40)
-    assert list(load_payloads(loaded, 24)) == [
-        b"\0" + bytes([0, 0, 0]) + program,
-        b"\1" + bytes([0, 0, 0]) + corrections[:16],
-        b"\1" + bytes([2, 0, 0]) + corrections[16:],
-        b"\2" + bytes([0, 0, 0]) + weights[:16],
-        b"\2" + bytes([2, 0, 0]) + weights[16:32],
-        b"\2" + bytes([4, 0, 0]) + weights[32:],
+    header = loaded.to_bytes()[:28]
+    parts = [
+        (b"\0\0\0\0", program),
+        (b"\1\0\0\0", corrections[:16]),
+        (b"\1\2\0\0", corrections[16:]),
+        (b"\2\0\0\0", weights[:16]),
+        (b"\2\2\0\0", weights[16:32]),
+        (b"\2\4\0\0", weights[32:]),
     ]
-    assert finish_payload(loaded) == b"\2\5\0\0" + struct.pack("<I", zlib.crc32(loaded.to_bytes()))
-    assert image_number(loaded) == zlib.crc32(loaded.to_bytes())
+    expected, total = [], zlib.crc32(header)
+    for place, words in parts:
+        expected.append(struct.pack("<I", total) + place + words)
+        total = zlib.crc32(words, total)
+    assert total == image_number(loaded) == zlib.crc32(loaded.to_bytes())
+    assert list(load_payloads(loaded, 28)) == expected
+    assert finish_payload(loaded) == struct.pack("<I", total)
+    assert begin_payload(loaded, State(1, 0x302, 0x12345678)) == b"\x78\x56\x34\x12\2\3\0\0" + header
+
+
+def test_a_load_goes_on_where_the_device_is() -> None:
+    loads = list(load_payloads(image(), 28))
+    finish = (Command.FINISH, finish_payload(image()))
+    for at, payload in enumerate(loads):
+        left = requests_left(image(), State(0, 1, int.from_bytes(payload[:4], "little")), 28)
+        assert left == [*((Command.LOAD, load) for load in loads[at:]), finish]
+    assert requests_left(image(), State(0, 1, image_number(image())), 28) == [finish]
+    for state in (State(0, 0, 0), State(1, 1, image_number(image(words=4))), State(0, 1, 77)):
+        begun, *left = requests_left(image(), state, 28)
+        assert begun == (Command.BEGIN, begin_payload(image(), state))
+        assert left == [*((Command.LOAD, load) for load in loads), finish]
 
 
 def test_a_vector_becomes_this_payload() -> None:
@@ -194,8 +222,8 @@ def test_a_vector_becomes_this_payload() -> None:
 
 
 def test_a_word_that_fits_no_payload_is_named() -> None:
-    with pytest.raises(TritweaveError, match="a word of program has 8 bytes; the device takes payloads of 11"):
-        list(load_payloads(image(), 11))
+    with pytest.raises(TritweaveError, match="a word of program has 8 bytes; the device takes payloads of 15"):
+        list(load_payloads(image(), 15))
 
 
 def test_an_image_that_fits_is_taken() -> None:

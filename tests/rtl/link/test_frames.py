@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.errors import TritweaveError
-from golden.link.format import HEADER_BYTES, Refusal
+from golden.link.format import HEADER_BYTES, VERSION, Refusal
 from golden.link.frames import Frame, FrameDamaged, cobs_decode, cobs_encode
 from rtl.crc32 import Crc32
 from rtl.link.frame_receiver import FrameReceiver
@@ -22,7 +22,7 @@ CONTENT = st.one_of(
     st.lists(st.sampled_from((0, 1, 254, 255)), max_size=16).map(bytes),
     st.builds(lambda size, at: bytes(at) + bytes([7]) * size, st.integers(240, 260), st.integers(0, 3)),
 )
-FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), CONTENT, st.integers(0, 255))
+FRAMES = st.builds(Frame, st.integers(0, (1 << 32) - 1), st.integers(0, 255), CONTENT, st.just(VERSION))
 
 
 class Held(NamedTuple):
@@ -53,8 +53,8 @@ def receive(line: list[tuple[int, int]], holding: int = 0, distance: int = Crc32
             lost += seen["lost"]
             if not seen["held"]:
                 continue
-            content = bytearray()
-            for address in range(HEADER_BYTES, seen["end"] if not seen["refusal"] else 0):
+            content, header = bytearray(), seen["header"]
+            for address in range(seen["end"] if not seen["refusal"] else 0):
                 for _ in range(2):
                     seen = yield {"address": address}
                     lost += seen["lost"]
@@ -62,9 +62,12 @@ def receive(line: list[tuple[int, int]], holding: int = 0, distance: int = Crc32
             for _ in range(holding):
                 seen = yield {}
                 lost += seen["lost"]
-            header = seen["header"]
-            frame = Frame(header["sequence"], header["command"], bytes(content), header["version"])
-            held.append(Held(seen["refusal"], None if seen["refusal"] else frame))
+            frame = None
+            if not seen["refusal"]:
+                assert [header["version"], header["command"]] == list(content[:2])
+                sequence = int.from_bytes(content[2:HEADER_BYTES], "little")
+                frame = Frame(sequence, header["command"], bytes(content[HEADER_BYTES:]), header["version"])
+            held.append(Held(seen["refusal"], frame))
             seen = yield {"release": 1}
             lost += seen["lost"]
 
@@ -171,7 +174,7 @@ def test_what_comes_while_a_frame_is_held_is_lost_and_counted() -> None:
 def test_frames_are_sent_as_golden_codes_them(frames: list[Frame], sending: Pauses, taking: Pauses) -> None:
     sender = FrameSender(PAYLOAD)
     bench = Bench(sender, limit=50_000)
-    contents = [bytes([frame.version, frame.sequence, frame.command]) + frame.payload for frame in frames]
+    contents = [cobs_decode(frame.to_bytes()[:-1])[:-4] for frame in frames]
     bench.send(
         sender.i,
         [{"data": byte, "last": at == len(content)} for content in contents for at, byte in enumerate(content, 1)],

@@ -2,6 +2,8 @@
 from typing import Any
 
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +11,7 @@ from gen.plan.plan import Fold, Plan, plan_network
 from golden.errors import TritweaveError
 from golden.formats import IMAGE_HEADER_BYTES
 from golden.link.frames import image_number
+from rtl.crc32 import Crc32, serve
 from rtl.memory.flash_loader import FlashLoader
 from sim.pysim import Bench, Driver, Pauses, never
 from support.networks import PACKING_NAMES, PAUSES, folds, random_network
@@ -18,11 +21,31 @@ WAKE = 20
 FOLD = Fold(2, 2, 1)
 
 
+class SummedLoader(wiring.Component):
+    """A loader with a CRC-32 of its own."""
+
+    def __init__(self, loader: FlashLoader):
+        self.loader = loader
+        members = loader.signature.members
+        super().__init__({name: members[name] for name in ("flash", "load", "done", "fault")})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.loader = loader = self.loader
+        m.submodules.crc = crc = Crc32()
+        serve(m, loader.sum, crc)
+        for name in ("flash", "load"):
+            wiring.connect(m, getattr(loader, name), wiring.flipped(getattr(self, name)))
+        m.d.comb += [self.done.eq(loader.done), self.fault.eq(loader.fault)]
+        return m
+
+
 class Run:
     """A loader for a plan's image with a flash; ends some cycles after it says how it went."""
 
     def __init__(self, plan: Plan, content: bytes, offset: int = 0, taking: Pauses = never):
-        self.loader = FlashLoader(plan.config.memories, image=image_number(plan.image), offset=offset, wake=WAKE)
+        loader = FlashLoader(plan.config.memories, image=image_number(plan.image), offset=offset, wake=WAKE)
+        self.loader = SummedLoader(loader)
         bench = Bench(self.loader, limit=100_000)
         self.transfers: list[dict[str, Any]] = []
         self.outcome, self.cycle = (0, 0), -1
