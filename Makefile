@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-interop lint clean
+.PHONY: demo test test-long test-interop lint clean
 
 demo: $(VENV)/.run
 	$(BIN)/tritweave generate mnist -o build/mnist
@@ -12,6 +12,10 @@ demo: $(VENV)/.run
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# A million requests over a line that damages them, one line a seed; an interrupted run goes on with `-k`.
+test-long: $(VENV)/.test
+	$(BIN)/pytest -v -n 2 -m long tests
 
 test-interop: $(VENV)/.interop
 	$(BIN)/pytest tests/interop

@@ -1,9 +1,9 @@
 """A line that damages what passes over it at stated rates, and keeps count of what the device must have seen."""
 
-from collections import Counter
+from collections import Counter, deque
 from random import Random
 
-from golden.link.format import REFUSED
+from golden.link.format import REFUSED, Command
 from golden.link.frames import Frame
 from sim.line import SimulatedLine
 
@@ -15,7 +15,8 @@ REQUEST_FAULTS = {
     "stop bit": 0.03,
     "cut off": 0.04,
     "frame doubled": 0.03,
-    "old frame": 0.02,
+    "old frame": 0.03,
+    "old load": 0.03,
     "silence": 0.03,
     "reset within": 0.01,
     "reset behind": 0.01,
@@ -24,6 +25,9 @@ REQUEST_FAULTS = {
 
 REPLY_FAULTS = {"bits": 0.04, "bytes dropped": 0.03, "bytes doubled": 0.02, "cut off": 0.02, "late": 0.03, "lost": 0.02}
 """The share of replies that suffers each fault, one at a time."""
+
+# What would hurt most if it came again.
+LOADING = {Command.BEGIN, Command.LOAD, Command.FINISH}
 
 # These damage a frame for certain; the others may leave a right one.
 DAMAGING = {"bits", "bytes dropped", "bytes made up", "stop bit", "cut off", "reset within"}
@@ -49,7 +53,8 @@ class TorturedLine:
         self.frames = self.cycles = 0
         self.active = False
         self._late: list[bytes] = []
-        self._old = [Frame(1, 1).to_bytes()]
+        self._old = deque([Frame(1, 1).to_bytes()], 100)
+        self._old_loads = deque(self._old, 300)  # of some ten images
         self._unreported = ""
         self.forget()
 
@@ -97,11 +102,14 @@ class TorturedLine:
             self.line.flush()
             self.line.wait(self.random.random() * 500 * self.bit)
             self._reset()
-        elif fault == "old frame":
-            self._send(self.random.choice(self._old) + frame)
+        elif fault in ("old frame", "old load"):
+            old = self.random.choice(self._old if fault == "old frame" else self._old_loads)
+            self._send(old + frame if self.random.random() < 0.5 else frame + old)
         else:
             self._send(frame * 2 if fault == "frame doubled" else self._damage(frame, fault))
-        self._old = [*self._old[-20:], frame]
+        self._old.append(frame)
+        if Frame.from_bytes(frame[:-1]).command in LOADING:
+            self._old_loads.append(frame)
 
     def read_frame(self, seconds: float) -> bytes:
         """What the device sends, or what is left of it."""
