@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long test-interop lint clean
+.PHONY: demo test test-long test-interop lint clean distclean
 
 demo: $(VENV)/.run
 	$(BIN)/tritweave generate mnist -o build/mnist
@@ -43,4 +43,7 @@ $(VENV)/.interop: $(VENV)/.test
 	touch $@
 
 clean:
-	rm -rf build $(VENV)
+	rm -rf build
+
+distclean: clean
+	rm -rf $(VENV)

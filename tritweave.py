@@ -1,17 +1,15 @@
 """The command `tritweave`: ternary networks to Verilog, and the proof that both compute the same."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from boards.command import build, flash, infer_images, list_boards
 from boards.estimate_command import estimate
 from gen.bench.command import app as bench
-from gen.command import JsonOption, console, progress_bar, write_json
+from gen.command import JsonOption, console, errors, progress_bar, write_json
+from gen.endings import as_a_program
 from gen.imports.command import import_weights, inspect_file
 from gen.language.command import evaluate_model, talk
 from gen.output.files import engine_files, write_files
@@ -38,7 +36,7 @@ from golden.errors import TritweaveError
 from sim.compare import compare, read_vectors
 from sim.scheme_command import compare_schemes
 from sim.tables import comparison_table
-from sim.verilog_testbench import bench_files
+from sim.verilog_testbench import bench_files, bench_patterns
 
 app = typer.Typer(
     name="tritweave",
@@ -134,11 +132,11 @@ def generate(
     check_module_name(name)
     chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     folder = output or Path("build") / chosen.network.name
-    with console.status("generating Verilog"):
+    with errors.status("generating Verilog"):
         contents = engine_files(chosen, initialised=not empty, name=name)
         if testbench:
             contents |= bench_files(chosen, name, contents[f"{name}.v"][0].decode(), loaded=empty)
-        files = write_files(folder, contents)
+        files = write_files(folder, contents, bench_patterns(name))
     console.print(files_table(files))
     write_json(json_file, chosen.figures() | {"files": [str(file) for file in files]})
 
@@ -204,12 +202,9 @@ app.command()(talk)
 
 
 def main() -> None:
-    """Run the command; input that cannot be used ends it with one line and status 1."""
-    try:
+    """Run the command; what cannot be used, read or written ends it with one line and status 1."""
+    with as_a_program():
         app()
-    except TritweaveError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from boards.demo import demo_misfits, demo_verilog
 from boards.pins import port_bits
 from boards.planning import board_figures, board_verilog, check_fit, misfits
 from gen.builds import build_root, kept_build
+from gen.output.files import write_files
 from gen.output.hosted import identify
+from gen.phases import announce
 from gen.plan.plan import MODULE, Plan
-from gen.tools import Netlist, Tools, find_tools, run_tool
+from gen.processes import run_program
+from gen.tools import Netlist, Tools, find_tools
 from golden.errors import TritweaveError
-from golden.files.disk import write_bytes
 from golden.files.image import MemoryImage
 from golden.link.format import Command
 from golden.link.frames import Frame
@@ -25,6 +27,9 @@ from golden.link.payloads import run_payload
 
 STEPS = 3
 """Times that `build_board` calls its `progress`: Verilog, synthesis, placement."""
+
+OUTPUTS = ("report.json", *(f"{MODULE}.{ending}" for ending in ("bin", "bit", "flash", "image", "v", "lpf", "pcf")))
+"""All that a build may leave."""
 
 _PACKERS = {"ice40": ("icepack", "bin"), "ecp5": ("ecppack", "bit")}
 
@@ -172,13 +177,14 @@ def _place(board: Board, netlist: Netlist, packer: str, seed: int) -> tuple[Path
     pack = [packer, f"{MODULE}.config", name, *([] if ice40 else ["--compress"])]
 
     def make(folder: Path, _: list[Path]) -> None:
+        announce("placing and routing")
         # YoWASP's tools see the working directory only.
         copy = Path(shutil.copy(netlist.folder / "netlist.json", folder))
         files = ["--json", copy.name, "--report", "report.json"]
         files += ["--pcf", "board.pcf", "--asc"] if ice40 else ["--lpf", "board.lpf", "--textcfg"]
         command = [netlist.tools.nextpnr, *options, *files, f"{MODULE}.config", "-q", "-l", "nextpnr.log"]
-        run_tool(command, folder)
-        run_tool(pack, folder)
+        run_program(command, folder)
+        run_program(pack, folder)
         copy.unlink()
 
     depends = [netlist.folder.name, *options, *pack[1:], *netlist.tools.versions.values()]
@@ -187,7 +193,7 @@ def _place(board: Board, netlist: Netlist, packer: str, seed: int) -> tuple[Path
 
 
 def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]:
-    """Write a build's files, each whole, into a folder, `bitstream_folder` if none is given; each with what it is."""
+    """Write a build's files and leave no older ones, by default in `bitstream_folder`; each with what it is."""
     folder = folder or bitstream_folder(made.board)
     bitstream = made.bitstream.read_bytes()
     contents = {
@@ -199,9 +205,7 @@ def write_build(made: BoardBuild, folder: Path | None = None) -> dict[Path, str]
     if made.board.spram:
         content = flash_content(made.board, bitstream, made.plan.image)
         contents[flash_name(made.board)] = (content, "bitstream and memory image, for the flash")
-    for name, (content, _) in contents.items():
-        write_bytes(folder / name, content)
-    return {folder / name: what for name, (_, what) in contents.items()}
+    return write_files(folder, contents, OUTPUTS)
 
 
 def flash_content(board: Board, bitstream: bytes, image: MemoryImage) -> bytes:

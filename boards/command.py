@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from boards.build import STEPS, BoardBuild, bitstream_folder, build_board, write_build
+from boards.build import OUTPUTS, STEPS, BoardBuild, bitstream_folder, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
 from boards.infer import BITSTREAM, NETLIST, SIMULATED, infer
@@ -79,7 +79,7 @@ def build(
     """
     chosen, plan = _plan(board, model, fold, packing)
     if verilog:
-        sources = write_files(output or bitstream_folder(chosen), board_sources(chosen, plan, demo=demo))
+        sources = write_files(output or bitstream_folder(chosen), board_sources(chosen, plan, demo=demo), OUTPUTS)
         console.print(files_table(sources))
         write_json(json_file, board_figures(chosen) | {"files": [str(file) for file in sources]})
         return

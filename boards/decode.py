@@ -9,7 +9,7 @@ from boards.catalogue import Board
 from boards.netlist import cell_library
 from gen.builds import kept_build
 from gen.plan.plan import MODULE, Plan
-from gen.tools import run_tool
+from gen.processes import run_program
 from golden.errors import TritweaveError
 
 DECODER = "icebox_vlog"
@@ -44,8 +44,8 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
 
     def make(folder: Path, _: list[Path]) -> None:
         copy = Path(shutil.copy(made.bitstream, folder))
-        run_tool([find_packer(made.tools, device.family), "-u", copy.name, "unpacked.asc"], folder)
-        (folder / "decoded.v").write_text(run_tool(decode, folder))
+        run_program([find_packer(made.tools, device.family), "-u", copy.name, "unpacked.asc"], folder)
+        (folder / "decoded.v").write_text(run_program(decode, folder))
 
     folder = kept_build(
         "boards", f"{board.name}-decoded", {"pins.pcf": pins}, [made.bitstream.parent.name, *decode], make

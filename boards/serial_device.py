@@ -7,6 +7,11 @@ from boards.device import Device
 from golden.errors import TritweaveError
 from golden.link.frames import Identity
 
+try:
+    from termios import error as _TerminalError
+except ImportError:  # not on Windows
+    _TerminalError = OSError
+
 _WRITE_SECONDS = 10.0  # nothing holds bytes back but a port that has gone
 
 
@@ -38,7 +43,7 @@ class SerialLine:
         try:
             self._serial = Serial(self.port, self.baud, exclusive=True, write_timeout=_WRITE_SECONDS)
             self._serial.reset_input_buffer()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, _TerminalError) as error:
             raise TritweaveError(self._trouble(error)) from error
 
     def close(self) -> None:
@@ -65,10 +70,10 @@ class SerialLine:
             raise ConnectionError(f"port {self.port} is not open")
         try:
             return action(self._serial)
-        except OSError as error:
+        except (OSError, _TerminalError) as error:
             raise ConnectionError(f"port {self.port} has gone: {error}") from error
 
-    def _trouble(self, error: OSError | ValueError) -> str:
+    def _trouble(self, error: Exception) -> str:
         """Why the port does not open, and what to do."""
         code = getattr(error, "errno", None)
         if code in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):

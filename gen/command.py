@@ -10,16 +10,30 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from golden.files.disk import write_bytes
+from gen.phases import heard_by
+from golden.files.disk import check_writable, write_bytes
 
 console = Console()
+"""For results; what else there is to say goes to `errors`."""
 
-JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")]
+errors = Console(stderr=True)
+
+
+def writable(path: Path | None) -> Path | None:
+    """Callback of options that name a file or folder to write: refuses early what could not be written late."""
+    if path:
+        check_writable(path)
+    return path
+
+
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", callback=writable, help="Write the figures to a file.")
+]
 
 
 @contextmanager
-def progress_bar(what: str, total: int, output: Console = console) -> Iterator[Callable[[int], None]]:
-    """A progress bar; the first step comes after the build."""
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal's stderr, which also names the phases that `gen.phases` announces."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -27,13 +41,14 @@ def progress_bar(what: str, total: int, output: Console = console) -> Iterator[C
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=output) as progress:
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
         task = progress.add_task(f"{what}: preparing", total=total)
 
         def advance(count: int) -> None:
             progress.update(task, advance=count, description=what)
 
-        yield advance
+        with heard_by(lambda phase: progress.update(task, description=f"{what}: {phase}")):
+            yield advance
 
 
 def write_json(path: Path | None, figures: dict[str, Any]) -> None:

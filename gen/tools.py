@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from inspect import getsource
@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 from gen import netlist as changes
 from gen.builds import kept_build
 from gen.netlist import fold_output_registers, open_chain_ends
+from gen.phases import announce
+from gen.processes import run_program
 from golden.errors import TritweaveError
 
 
@@ -27,7 +29,6 @@ class Part(NamedTuple):
     """A device as the tools name it."""
 
     family: str
-    name: str
     device: str
     """Its name in `gen.plan.devices`."""
     synthesis: str
@@ -47,14 +48,14 @@ class Part(NamedTuple):
 _ECP5 = "synth_ecp5 -nowidelut -no-rw-check"
 _ANY_PIN = ("--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained")
 PARTS = {
-    part.name: part
+    part.device: part
     for part in (
-        Part("ecp5", "25k", "ecp5-25f", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
-        Part("ecp5", "45k", "ecp5-45f", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
-        Part("ecp5", "85k", "ecp5-85f", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "ecp5-12f", _ECP5, ("--12k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "ecp5-25f", _ECP5, ("--25k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "ecp5-45f", _ECP5, ("--45k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
+        Part("ecp5", "ecp5-85f", _ECP5, ("--85k", *_ANY_PIN), "TRELLIS_COMB", "DP16KD", 300, 100),
         Part(
             "ice40",
-            "hx8k",
             "ice40-hx8k",
             "synth_ice40",
             ("--hx8k", "--package", "ct256"),
@@ -65,7 +66,6 @@ PARTS = {
         ),
         Part(
             "ice40",
-            "up5k",
             "ice40-up5k",
             "synth_ice40 -dsp",
             ("--up5k", "--package", "sg48"),
@@ -76,21 +76,22 @@ PARTS = {
         ),
     )
 }
-"""Parts by name. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4. ``-dsp``: without
-it, Yosys makes the scale step's products of LUT4 where there are multipliers."""
+"""Parts by their devices. ``-nowidelut``: wide multiplexers cost the packings' decoders two thirds more LUT4. ``-dsp``:
+without it, Yosys makes the scale step's products of LUT4 where there are multipliers."""
 
-DEFAULT_PARTS = {"ecp5": "45k", "ice40": "hx8k"}
-"""The part that stands for a family."""
+DEFAULT_PARTS = {"ecp5": "ecp5-45f", "ice40": "ice40-hx8k"}
+"""The device that stands for a family."""
 
 
-def part_named(family: str, device: str | None = None) -> Part:
-    """The part of a family, `DEFAULT_PARTS` if no device is given, or an error that lists the known ones."""
-    if family not in DEFAULT_PARTS:
+def part_named(family: str | None, device: str | None = None) -> Part:
+    """The part of a device, which must be of the family if one is given; of `DEFAULT_PARTS` without a device."""
+    if family not in (None, *DEFAULT_PARTS):
         raise TritweaveError(f"family {family!r} is not known; the families are {', '.join(DEFAULT_PARTS)}")
-    part = PARTS.get(device or DEFAULT_PARTS[family])
-    if part is None or part.family != family:
-        known = ", ".join(name for name, part in PARTS.items() if part.family == family)
-        raise TritweaveError(f"device {device!r} is not known in family {family}; its devices are {known}")
+    part = PARTS.get(device or DEFAULT_PARTS[family or "ecp5"])
+    if part is None or part.family != (family or part.family):
+        known = ", ".join(name for name, one in PARTS.items() if family in (None, one.family))
+        where = f" in family {family}" if family else ""
+        raise TritweaveError(f"device {device!r} is not known{where}; the devices are {known}")
     return part
 
 
@@ -121,7 +122,8 @@ class Tools:
         command = [self.yosys, "-q", "-l", "yosys.log", "-p", script]
 
         def make(folder: Path, _: list[Path]) -> None:
-            run_tool(command, folder)
+            announce("synthesising")
+            run_program(command, folder)
             if part.family == "ecp5":
                 file = folder / "netlist.json"
                 netlist = json.loads(file.read_text())
@@ -155,7 +157,7 @@ class Netlist:
 
         def make(folder: Path, _: list[Path]) -> None:
             netlist = Path(shutil.copy(self.folder / "netlist.json", folder))
-            run_tool(command, folder)
+            run_program(command, folder)
             netlist.unlink()
 
         depends = [self.folder.name, script, *self.tools.versions.values()]
@@ -171,12 +173,13 @@ class Netlist:
 
         def make(folder: Path, _: list[Path]) -> None:
             # YoWASP's tools see the working directory only.
+            announce("placing and routing")
             netlist = Path(shutil.copy(self.folder / "netlist.json", folder))
-            run_tool(command, folder)
+            run_program(command, folder)
             netlist.unlink()
 
         depends = [self.folder.name, *options, *self.tools.versions.values()]
-        folder = kept_build("bench", f"{self.name}-{self.part.name}-placed", {}, depends, make)
+        folder = kept_build("bench", f"{self.name}-{self.part.device}-placed", {}, depends, make)
         return json.loads((folder / "report.json").read_text())
 
     def fmax_mhz(self, seed: int) -> float:
@@ -216,12 +219,3 @@ def _version(program: str) -> str:
     text = done.stdout + done.stderr
     found = re.search(r"Yosys [^ ()]+|nextpnr-[0-9][^ ()]*", text)
     return found[0] if found else text.strip()
-
-
-def run_tool(command: Sequence[str], folder: Path) -> str:
-    """Run a step of a build; what it printed, of which the error holds the end if it fails."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
-        raise TritweaveError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{tail}")
-    return done.stdout

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gen.plan.plan import Plan
 from gen.plan.timeline import Times
 from golden.errors import TritweaveError
+from golden.files.disk import check_writable
 from sim.drivers import build_driver
 from sim.toolchain import environment, trace_flags
 
@@ -100,17 +101,29 @@ def run_batch(
     loaded = loaded or plan.config.spram
     if not 1 <= workers <= 64:
         raise TritweaveError(f"the number of workers is {workers}; it must be from 1 to 64")
+    if waves:
+        # Verilator says nothing if it cannot write its trace.
+        check_writable(waves)
+        waves.parent.mkdir(parents=True, exist_ok=True)
     executable = build_batch(plan.verilog(initialised=not loaded), waves=waves)
     parts = np.array_split(vectors, 1 if waves else min(workers, len(vectors)))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(parts)) as pool:
         load = Path(folder) / "load"
         transfers = [(load.memory, load.address, load.last, load.data) for load in plan.image.loads()] if loaded else []
         load.write_bytes(np.array(transfers, "<u4").tobytes())
+        running: list[subprocess.Popen[str]] = []
         jobs = [
-            pool.submit(_simulate, executable, plan, part, Path(folder) / str(index), alone, load, waves, progress)
+            pool.submit(
+                _simulate, executable, plan, part, Path(folder) / str(index), alone, load, waves, progress, running
+            )
             for index, part in enumerate(parts)
         ]
-        results = [job.result() for job in jobs]
+        try:
+            results = [job.result() for job in jobs]
+        except BaseException:
+            for process in running:
+                process.kill()
+            raise
     logits, entered, left = (np.concatenate(column) for column in zip(*results, strict=True))
     return BatchRun(logits, entered, left, tuple(len(part) for part in parts))
 
@@ -124,6 +137,7 @@ def _simulate(
     load: Path,
     waves: Path | None,
     progress: Progress,
+    running: list[subprocess.Popen[str]],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint64]]:
     """One process: write its input, follow its progress, read its output."""
     lanes, width = plan.config.lanes, plan.config.result_width
@@ -135,6 +149,7 @@ def _simulate(
     command: list[str | Path] = [executable, source, result, str(padded.shape[1] // lanes), str(words), str(lanes)]
     command += ["alone" if alone else "stream", load if load.stat().st_size else "-", *([waves] if waves else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        running.append(process)
         assert process.stdout is not None
         _report(process.stdout, progress)
     if process.returncode:

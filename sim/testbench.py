@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
+from gen.builds import keep_only
 from gen.verilog import generate
 from golden.errors import TritweaveError
 from sim.builds import build_root, kept_build
@@ -145,7 +146,7 @@ def _build(verilog: str, name: str, waves: Path | None) -> Path:
 
     def make_runtime(folder: Path, sources: list[Path]) -> None:
         make(folder, sources, "nothing")
-        _keep_only(folder, "verilated*.o")
+        keep_only(folder, "verilated*.o")
 
     def make_design(folder: Path, sources: list[Path]) -> None:
         # Verilator's own code is most of a small build and the same in all of them; make takes it as up to date only
@@ -154,17 +155,10 @@ def _build(verilog: str, name: str, waves: Path | None) -> Path:
             later = time.time() + 3600
             os.utime(shutil.copy(compiled, folder), (later, later))
         make(folder, sources)
-        _keep_only(folder, name, f"{name}.v", "build.log")
+        keep_only(folder, name, f"{name}.v", "build.log")
 
     runtime = kept_build("testbench-runtime", {"nothing.v": "module nothing; endmodule\n"}, depends, make_runtime)
     return kept_build(f"testbench-{name}", {f"{name}.v": verilog} | cell_models(verilog), depends, make_design)
-
-
-def _keep_only(folder: Path, *patterns: str) -> None:
-    """Delete the files of a build that nobody needs any more."""
-    for path in folder.iterdir():
-        if not any(path.match(pattern) for pattern in patterns):
-            path.unlink()
 
 
 def _tools(waves: Path | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gen.plan.plan import Plan
 from golden.files.image import Load
 from rtl.layouts import LOAD
-from sim.cells import cell_models
+from sim.cells import MODEL_FILES, cell_models
 
 BenchFiles = dict[str, tuple[bytes, str]]
 """File name to content, and what it is."""
@@ -119,6 +119,11 @@ module {name}_tb;
   end
 endmodule
 """
+
+
+def bench_patterns(name: str) -> list[str]:
+    """What files of a testbench are called, those of other settings too."""
+    return [f"{name}_tb.v", f"{name}_*.hex", *(f"{name}_{file}" for file in MODEL_FILES)]
 
 
 def bench_files(plan: Plan, name: str, verilog: str, *, loaded: bool, vectors: int = VECTORS) -> BenchFiles:

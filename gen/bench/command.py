@@ -29,7 +29,9 @@ from rtl.engine.config import ARRAYS
 
 app = typer.Typer(no_args_is_help=True, help="Measure a component or an engine as built: synthesised, placed, routed.")
 
-FamilyOption = Annotated[str, typer.Option("--family", help=f"{' or '.join(DEFAULT_PARTS)}.")]
+FamilyOption = Annotated[
+    str | None, typer.Option("--family", help=f"{' or '.join(DEFAULT_PARTS)}. Default: the device's, or ecp5.")
+]
 PartOption = Annotated[
     str | None,
     typer.Option("--device", help=f"One of {', '.join(PARTS)}. Default: {' or '.join(DEFAULT_PARTS.values())}."),
@@ -40,14 +42,14 @@ MhzOption = Annotated[
     int | None,
     typer.Option(
         "--mhz",
-        help=f"The clock to aim at. Default: {', '.join(f'{p.engine_mhz} on {p.name}' for p in PARTS.values())}.",
+        help=f"The clock to aim at. Default: {', '.join(f'{p.engine_mhz} on {p.device}' for p in PARTS.values())}.",
     ),
 ]
 
 
 @app.command()
 def array(
-    family: FamilyOption = "ecp5",
+    family: FamilyOption = None,
     device: PartOption = None,
     rows: Annotated[int, typer.Option("--rows", help="Outputs a cycle.")] = 16,
     columns: Annotated[int, typer.Option("--columns", help="Inputs a cycle.")] = 16,
@@ -60,14 +62,14 @@ def array(
     """Measure the array: LUT4 a multiply-accumulate, clock, multiply-accumulates a second."""
     part = part_named(family, device)
     config = ArrayConfig(rows, columns, inputs)
-    with progress_bar(f"{implementation} array on {part.name}", steps(seeds)) as advance:
+    with progress_bar(f"{implementation} array on {part.device}", steps(seeds)) as advance:
         result = bench_array(part, config, packing=packing, array=implementation, seeds=seeds, progress=advance)
     _show(f"{implementation} array {rows} x {columns}, {packing}", result, json_file)
 
 
 @app.command()
 def decoder(
-    family: FamilyOption = "ecp5",
+    family: FamilyOption = None,
     device: PartOption = None,
     packing: BuildPackingOption = "5t8b",
     groups: Annotated[int, typer.Option("--groups", help="Decoders side by side.")] = 8,
@@ -76,7 +78,7 @@ def decoder(
 ) -> None:
     """Measure the decoder of a packing: LUT4 a group and a trit, clock."""
     part = part_named(family, device)
-    with progress_bar(f"{packing} decoder on {part.name}", steps(seeds)) as advance:
+    with progress_bar(f"{packing} decoder on {part.device}", steps(seeds)) as advance:
         result = bench_decoder(part, packing, groups=groups, seeds=seeds, progress=advance)
     _show(f"{groups} decoders, {packing}", result, json_file)
 
@@ -84,7 +86,7 @@ def decoder(
 @app.command()
 def engine(
     model: Model,
-    family: FamilyOption = "ecp5",
+    family: FamilyOption = None,
     device: PartOption = None,
     fold: FoldOption = None,
     packing: PackingOption = None,
@@ -104,7 +106,7 @@ def engine(
     plan = plan_model(
         model, fold, packing, implementation, in_flight, divider=divider, spram=spram, writable=load or spram
     )
-    with progress_bar(f"{plan.network.name} engine on {part.name}", steps(seeds)) as advance:
+    with progress_bar(f"{plan.network.name} engine on {part.device}", steps(seeds)) as advance:
         result = bench_engine(part, plan, mhz=part.engine_mhz if mhz is None else mhz, seeds=seeds, progress=advance)
     console.print(engine_table(result))
     console.print(result.rule, style="dim")

@@ -120,7 +120,7 @@ class Bench:
             "component": self.component,
             **self.parameters,
             "family": self.part.family,
-            "device": self.part.name,
+            "device": self.part.device,
             "tools": self.tools,
             "synthesis": self.part.synthesis,
             "luts": self.cells.lut4,

@@ -10,7 +10,7 @@ from gen.tables import figures_table
 def bench_table(title: str, result: Bench) -> Table:
     """A component's measured figures."""
     cells, part, shares = result.cells, result.part, result.shares
-    table = figures_table(f"{title} on {part.family} {part.name}")
+    table = figures_table(f"{title} on {part.device}")
     table.add_row("LUT4", f"{cells.lut4:,} {part.logic_cell}, {shares['lut_share']:.1%} of the device")
     table.add_row("registers", f"{cells.registers:,}")
     table.add_row("block RAMs", f"{cells.block_rams}, {shares['block_ram_share']:.1%} of the device")

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from gen.command import JsonOption, console, progress_bar, write_json
+from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.language.evaluate import Documents, evaluate
 from gen.language.models import load_speaker
 from gen.language.text import documents, read_text
@@ -40,7 +39,7 @@ def evaluate_model(
     found = [document for path in texts for document in documents(read_text(path))]
     chosen = Documents.of(speaker, found, prefix)
     total = sum(map(len, chosen.targets))
-    with progress_bar(f"evaluating {speaker.model.name}", total, Console(stderr=True)) as advance:
+    with progress_bar(f"evaluating {speaker.model.name}", total) as advance:
         result = evaluate(speaker, chosen, advance)
     table = figures_table(f"{speaker.model.name} on {', '.join(path.name for path in texts)}")
     for what, text in result.rows():
@@ -81,7 +80,7 @@ def talk(
     seconds = time.perf_counter() - started
     _say(text.decode(b"", final=True) + "\n")
     rate = len(made) / seconds
-    Console(stderr=True).print(f"{len(made)} tokens, {rate:.0f} a second, ended by: {generation.reason}")
+    errors.print(f"{len(made)} tokens, {rate:.0f} a second, ended by: {generation.reason}")
     spelt = b"".join(map(speaker.tokenizer.spell, made)).decode(errors="replace")
     write_json(
         json_file,

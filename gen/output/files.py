@@ -1,10 +1,10 @@
 """What `tritweave generate` leaves behind: Verilog, memory image, lint waivers."""
 
-import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from gen.plan.plan import MODULE, Plan
-from golden.files.disk import write_bytes
+from golden.files.disk import write_folder
 
 WAIVERS = Path(__file__).with_name("lint.vlt")
 """Waivers for ``verilator --lint-only -Wall``, each with its reason."""
@@ -30,12 +30,12 @@ def engine_files(plan: Plan, *, initialised: bool = True, name: str = MODULE) ->
     }
 
 
-def write_files(folder: Path, files: dict[str, tuple[bytes, str]]) -> dict[Path, str]:
-    """Write files into a folder, which is made if it is not there, each whole; the files, each with what it is."""
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(parents=True)
-    for name, (content, _) in files.items():
-        write_bytes(folder / name, content)
+def write_files(folder: Path, files: dict[str, tuple[bytes, str]], stale: Iterable[str] = ()) -> dict[Path, str]:
+    """Write files into a folder, which is made if it is not there, each whole; the files, each with what it is.
+
+    Files that match one of the patterns `stale` and are not written now are deleted.
+    """
+    write_folder(folder, {name: content for name, (content, _) in files.items()}, stale)
     return {folder / name: what for name, (_, what) in files.items()}
 
 

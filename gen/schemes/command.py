@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gen.command import JsonOption, console, progress_bar, write_json
+from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.imports.command import LayersOption
 from gen.imports.opening import open_source
 from gen.schemes.quantising import check_images, chosen_layers, measure_accuracy, quantise_layers
@@ -49,7 +49,7 @@ def quantise(
         console.print(f"note: a scheme file has no place for {escape(', '.join(beside[:3]))}{more}")
     figures: dict[str, Any] = {"scheme": scheme, "source": opened.description, "layers": [vars(m) for m in made]}
     if images:
-        with console.status(f"running {images} images"):
+        with errors.status(f"running {images} images"):
             accuracy = measure_accuracy(output, images)
         result = figures_table(f"{scheme}, {images:,} images")
         result.add_row("float form", f"{accuracy.floats:.2%}")

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gen.command import JsonOption, console, progress_bar, write_json
+from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.tables import figures_table
 from gen.training.data import RECIPES, recipe_named
 from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe
@@ -94,7 +93,7 @@ def _train_language(recipe: str, data: Path, folder: Path, seed: int, changes: l
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
         task = progress.add_task(f"training {recipe}", total=chosen.steps)
         show = _shower(lambda step, text: progress.update(task, completed=step, description=f"{recipe}: loss {text}"))
         return train_language(chosen, data, folder, seed=seed, quantised=not floats, progress=show)

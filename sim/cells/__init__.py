@@ -16,6 +16,8 @@ _MODELS = {
 }
 """The file with the model of each cell."""
 
+MODEL_FILES = sorted(set(_MODELS.values()))
+
 
 def cell_models(verilog: str) -> dict[str, str]:
     """The models, file name to content, of the vendor cells that this Verilog instantiates without defining them."""

@@ -85,7 +85,7 @@ endmodule
 
 def test_memories_mapped_by_yosys_are_what_they_were(tmp_path: Path) -> None:
     tools = find_tools("ecp5")
-    netlist = tools.synthesise(PARTS["25k"], "memories", generate(Memories(), "memories", {}))
+    netlist = tools.synthesise(PARTS["ecp5-25f"], "memories", generate(Memories(), "memories", {}))
     assert netlist.cells["DP16KD"] == len(SHAPES)
     verilog = netlist.verilog()
     widths = {int(width) for width in re.findall(r"\.DATA_WIDTH_[AB]\(32'd(\d+)\)", verilog)}

@@ -79,14 +79,17 @@ def test_the_command_prints_its_rule_and_writes_its_figures(tmp_path: Path) -> N
     figures = json.loads(file.read_text())
     assert figures["rule"].split()[0:3] == ["LUT4", "of", "the"]
     assert figures["rule"] in " ".join(result.output.split())
-    assert (figures["device"], figures["lut_per_group"], figures["groups"]) == ("hx8k", 5, 4)
+    assert (figures["device"], figures["lut_per_group"], figures["groups"]) == ("ice40-hx8k", 5, 4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("array", "--family", "ecp6"), "family 'ecp6' is not known; the families are ecp5, ice40"),
-        (("array", "--device", "hx8k"), "device 'hx8k' is not known in family ecp5; its devices are 25k, 45k, 85k"),
+        (
+            ("array", "--family", "ecp5", "--device", "ice40-hx8k"),
+            "device 'ice40-hx8k' is not known in family ecp5; the devices are ecp5-12f, ecp5-25f, ecp5-45f, ecp5-85f",
+        ),
         (("decoder", "--family", "ice40", "--device", "lp1k"), "device 'lp1k' is not known in family ice40"),
         (("array", "--packing", "1b"), "packing is '1b'; it is one of 2b, 3t5b, 5t8b"),
         (("decoder", "--packing", "1b"), "packing is '1b'"),
@@ -129,5 +132,5 @@ def test_a_failed_tool_shows_the_end_of_its_output(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     tools = find_tools("ice40")
     with pytest.raises(TritweaveError, match=r"(?s)yosys failed with status 1:.*syntax error"):
-        tools.synthesise(PARTS["hx8k"], "broken", "module broken(; endmodule\n")
+        tools.synthesise(PARTS["ice40-hx8k"], "broken", "module broken(; endmodule\n")
     assert list((build_root() / "bench").iterdir()) == []

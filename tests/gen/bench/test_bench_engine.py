@@ -34,7 +34,8 @@ def plan(part: str, *, array: str = "portable", writable: bool = False) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("part", "array", "load"), [("25k", "ecp5", False), ("hx8k", "portable", False), ("up5k", "portable", True)]
+    ("part", "array", "load"),
+    [("ecp5-25f", "ecp5", False), ("ice40-hx8k", "portable", False), ("ice40-up5k", "portable", True)],
 )
 def test_a_whole_engine_is_built_and_its_figures_agree(part: str, array: str, load: bool) -> None:
     chosen = plan(part, array=array, writable=load)
@@ -65,7 +66,7 @@ def test_a_whole_engine_is_built_and_its_figures_agree(part: str, array: str, lo
 
 
 def test_the_clock_aimed_at_reaches_the_placer_and_can_be_missed() -> None:
-    result = bench_engine(PARTS["hx8k"], plan("hx8k"), mhz=1000, seeds=1)
+    result = bench_engine(PARTS["ice40-hx8k"], plan("ice40-hx8k"), mhz=1000, seeds=1)
     assert not result.timing_met
 
 
@@ -74,12 +75,12 @@ def test_a_device_that_is_too_small_is_named(room: dict[str, int], what: str, mo
     monkeypatch.setitem(DEVICES, "ice40-hx8k", DEVICES["ice40-hx8k"]._replace(**room))
     needs = rf"takes [\d,]+ {what} and ice40-hx8k has 3\d*; choose a smaller fold, a denser packing or a larger device"
     with pytest.raises(TritweaveError, match=needs):
-        bench_engine(PARTS["hx8k"], plan("hx8k"), mhz=20, seeds=1)
+        bench_engine(PARTS["ice40-hx8k"], plan("ice40-hx8k"), mhz=20, seeds=1)
 
 
 @pytest.mark.parametrize("writable", [False, True])
 def test_the_streams_and_the_load_port_are_all_there(writable: bool) -> None:
-    chosen = plan("hx8k", writable=writable)
+    chosen = plan("ice40-hx8k", writable=writable)
     lanes, load = chosen.config.lanes, (1 + LOAD_WIDTH + 24 + 1 + 2) * writable
     flat = FlatEngine(chosen.engine())
     assert len(flat.i) == 1 + lanes * 8 + 1 + load
@@ -102,7 +103,7 @@ def test_the_command_prints_its_rule_and_writes_its_figures(tmp_path: Path) -> N
     assert figures["rule"] in printed
     assert "20 MHz, met by the median" in printed
     assert f"{figures['images_per_s']:,.0f} at the median fmax" in printed
-    assert (figures["device"], figures["load_port"]) == ("hx8k", False)
+    assert (figures["device"], figures["load_port"]) == ("ice40-hx8k", False)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tritweave import app
 
 ARRAY: dict[str, Any] = {
     "component": "array",
-    "device": "45k",
+    "device": "ecp5-45f",
     "array": "ecp5",
     "packing": "2b",
     "macs": 256,

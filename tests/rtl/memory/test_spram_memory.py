@@ -96,13 +96,13 @@ def test_it_is_made_of_spram_cells_alone_and_they_are_placed(
     monkeypatch.chdir(tmp_path)
     flat = Flat(SpramMemory(transfers, depth, []))
     harness = Harness(flat, len(flat.i), len(flat.o))
-    netlist = find_tools("ice40").synthesise(PARTS["up5k"], "memory", generate(harness, "memory", {}))
+    netlist = find_tools("ice40").synthesise(PARTS["ice40-up5k"], "memory", generate(harness, "memory", {}))
     assert netlist.cells["SB_SPRAM256KA"] == 4
     assert not [cell for cell in netlist.cells if cell.startswith("SB_RAM40")]
     report = netlist.place(1)
     assert report["utilization"]["ICESTORM_SPRAM"]["used"] == 4
     # Twice the clock that engines aim at: the choice of an address and of a bank is a LUT or two.
-    assert netlist.fmax_mhz(1) > 2 * PARTS["up5k"].engine_mhz
+    assert netlist.fmax_mhz(1) > 2 * PARTS["ice40-up5k"].engine_mhz
 
 
 def test_it_takes_the_place_of_a_loadable_memory() -> None:
