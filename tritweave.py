@@ -24,16 +24,17 @@ from gen.plan.command import (
     plan_model,
 )
 from gen.plan.devices import DEVICES, device_named
+from gen.plan.examples import LabelsOption, LogitsOption, VectorsOption, interface, read_examples, write_logits
 from gen.plan.fit import fit
 from gen.plan.plan import MODULE
-from gen.plan.presets import TEST_LABELS, TEST_VECTORS, load_network
+from gen.plan.presets import load_network
 from gen.plan.tables import layers_table, plan_table
 from gen.schemes.command import quantise
 from gen.tables import files_table
 from gen.training.command import train
 from gen.verilog import check_module_name
 from golden.errors import TritweaveError
-from sim.compare import compare, read_vectors
+from sim.compare import compare
 from sim.scheme_command import compare_schemes
 from sim.tables import comparison_table
 from sim.verilog_testbench import bench_files, bench_patterns
@@ -144,11 +145,12 @@ def generate(
 @app.command()
 def simulate(
     model: Model,
-    images: Annotated[int, typer.Option("--images", min=1, help="How many of the vectors to run.")] = 1000,
-    vectors: Annotated[
-        Path, typer.Option("--vectors", metavar="FILE", help="IDX file of input vectors. Default: MNIST test images.")
-    ] = TEST_VECTORS,
-    labels: Annotated[Path | None, typer.Option("--labels", metavar="FILE", help="IDX file of their labels.")] = None,
+    images: Annotated[
+        int | None, typer.Option("--images", min=1, help="How many of the vectors to run. Default: 1000, or all.")
+    ] = None,
+    vectors: VectorsOption = None,
+    labels: LabelsOption = None,
+    output: LogitsOption = None,
     fold: FoldOption = None,
     packing: PackingOption = None,
     array: ArrayOption = "portable",
@@ -175,13 +177,13 @@ def simulate(
     The exit status is 0 only if every logit is equal and the simulated cycles are the predicted ones.
     """
     chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
-    answers = labels or (TEST_LABELS if vectors == TEST_VECTORS else None)
-    batch, wanted = read_vectors(chosen, images, vectors, answers)
+    batch, wanted = read_examples(interface(chosen.network), images, vectors, labels, default=1000)
     with progress_bar(f"simulating {chosen.network.name}", len(batch)) as advance:
         result = compare(
             chosen, batch, wanted, alone=alone, loaded=load, workers=workers, waves=waves, progress=advance
         )
     console.print(comparison_table(chosen, result))
+    write_logits(output, result.logits)
     write_json(json_file, result.figures())
     if not result.exact:
         raise TritweaveError("the simulation is not what the model and the plan say; see the table")

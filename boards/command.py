@@ -15,11 +15,11 @@ from boards.sources import board_sources
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.output.files import write_files
 from gen.plan.command import Model, PackingOption
+from gen.plan.examples import LabelsOption, LogitsOption, VectorsOption, interface, read_examples, write_logits
 from gen.plan.plan import Fold, Plan
-from gen.plan.presets import PRESETS, TEST_LABELS, TEST_VECTORS, load_network
+from gen.plan.presets import PRESETS, load_network
 from gen.tables import figures_table, files_table
 from golden.errors import TritweaveError
-from sim.compare import read_vectors
 
 BoardArgument = Annotated[
     str, typer.Argument(metavar="BOARD", help="A board's name, see `tritweave boards`.", show_default=False)
@@ -120,32 +120,39 @@ def infer_images(
             f"`{BITSTREAM}`: as decoded by icebox_vlog (HX8K).",
         ),
     ],
-    images: Annotated[int, typer.Option("--images", min=1, help="How many of the test images to send.")] = 10,
+    images: Annotated[
+        int | None, typer.Option("--images", min=1, help="How many of the vectors to send. Default: 10, or all.")
+    ] = None,
+    vectors: VectorsOption = None,
+    labels: LabelsOption = None,
+    output: LogitsOption = None,
     fold: BoardFoldOption = None,
     packing: PackingOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Send MNIST test images to a board and print its answers; model and fold are those it was built with.
+    """Send vectors to a board and print its answers; model and fold are those that it was built with.
 
     The exit status is 0 only if every logit is the model's.
     """
     chosen, plan = _plan(board, model, fold, packing)
-    vectors, labels = read_vectors(plan, images, TEST_VECTORS, TEST_LABELS)
-    assert labels is not None
-    with progress_bar(f"{plan.network.name} on {chosen.name}", images) as advance:
-        result = infer(chosen, plan, vectors, port, progress=advance)
+    batch, answers = read_examples(interface(plan.network), images, vectors, labels, default=10)
+    count = len(batch)
+    with progress_bar(f"{plan.network.name} on {chosen.name}", count) as advance:
+        result = infer(chosen, plan, batch, port, progress=advance)
     table = Table("image", "label", "answer", "logits", title=f"{plan.network.name} on {chosen.name}, port {port}")
-    for index, (label, answer, equal) in enumerate(zip(labels, result.answers, result.equal, strict=True)):
+    shown = ["-"] * count if answers is None else answers
+    for index, (label, answer, equal) in enumerate(zip(shown, result.answers, result.equal, strict=True)):
         table.add_row(str(index), str(label), str(answer), "equal" if equal else "[bold red]differ[/]")
     console.print(table)
-    right, equal = int((result.answers == labels).sum()), int(result.equal.sum())
-    console.print(
-        f"{right} of {images} answers right, {equal} of {images} equal to the model, {result.cycles:,} cycles"
-    )
-    figures = {"board": chosen.name, "model": plan.network.name, "port": port, "images": images}
+    right = None if answers is None else int((result.answers == answers).sum())
+    equal = int(result.equal.sum())
+    told = "" if right is None else f"{right} of {count} answers right, "
+    console.print(f"{told}{equal} of {count} equal to the model, {result.cycles:,} cycles")
+    write_logits(output, result.logits)
+    figures = {"board": chosen.name, "model": plan.network.name, "port": port, "images": count}
     write_json(json_file, figures | {"right": right, "logits_equal": equal, "cycles": result.cycles})
-    if equal != images:
-        raise TritweaveError(f"{images - equal} of {images} images have other logits than the model; see the table")
+    if equal != count:
+        raise TritweaveError(f"{count - equal} of {count} images have other logits than the model; see the table")
 
 
 def build_table(made: BoardBuild) -> Table:

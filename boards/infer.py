@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ def open_device(board: Board, plan: Plan, port: str) -> Device:
 def infer(
     board: Board,
     plan: Plan,
-    vectors: NDArray[np.uint8],
+    vectors: NDArray[np.integer[Any]],
     port: str,
     *,
     progress: Callable[[int], None] = lambda _: None,

@@ -1,6 +1,6 @@
 """A network's Verilog against its numpy model: every logit, every cycle."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import eq
 from pathlib import Path
@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.plan.plan import Plan
-from golden.errors import TritweaveError
-from golden.files.idx import read_idx
 from sim.batch import Progress, run_batch
 from sim.wave_plot import plot_waves
 
@@ -47,6 +45,8 @@ class Comparison:
         Multiplications done over those the array could do in all cycles, then.
     seconds
         Wall time, build included.
+    logits
+        As simulated, shape (images, outputs).
 
     """
 
@@ -65,6 +65,7 @@ class Comparison:
     array_busy: float
     utilisation: float
     seconds: float
+    logits: NDArray[np.int32] = field(repr=False, compare=False)
 
     @property
     def exact(self) -> bool:
@@ -72,36 +73,14 @@ class Comparison:
         return self.logits_equal == self.times_equal == self.images
 
     def figures(self) -> dict[str, Any]:
-        """The fields, for a JSON file."""
-        return asdict(self)
-
-
-def read_vectors(
-    plan: Plan, count: int, vectors: Path, labels: Path | None
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """The first vectors of an IDX file, flattened, and their labels; errors name the sizes that do not fit."""
-    inputs = plan.network.inputs
-    data = read_idx(vectors)
-    flat = data.reshape(len(data), -1) if data.ndim > 1 else data.reshape(0, 0)
-    if plan.network.source_type != "uint8" or flat.shape[1] != inputs:
-        raise TritweaveError(
-            f"{vectors} holds uint8 vectors of {flat.shape[1]} values; "
-            f"{plan.network.name} takes {plan.network.source_type} vectors of {inputs}"
-        )
-    if count > len(flat):
-        raise TritweaveError(f"{count} vectors are asked for; {vectors} holds {len(flat)}")
-    if labels is None:
-        return flat[:count], None
-    answers = read_idx(labels)
-    if answers.shape != (len(flat),):
-        raise TritweaveError(f"{labels} has shape {answers.shape}; one label for each of {len(flat)} vectors is needed")
-    return flat[:count], answers[:count]
+        """The fields but the logits, for a JSON file."""
+        return {name: value for name, value in vars(self).items() if name != "logits"}
 
 
 def compare(
     plan: Plan,
     vectors: NDArray[np.integer[Any]],
-    labels: NDArray[np.uint8] | None,
+    labels: NDArray[np.integer[Any]] | None,
     *,
     alone: bool = False,
     loaded: bool = False,
@@ -140,4 +119,5 @@ def compare(
         array_busy=cycles.array / period,
         utilisation=cycles.useful * cycles.array / period,
         seconds=round(monotonic() - started, 2),
+        logits=run.logits,
     )

@@ -9,9 +9,10 @@ from rich.table import Table
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.imports.command import LayersOption
 from gen.imports.opening import open_source
+from gen.plan.examples import LabelsOption, VectorsOption, read_examples, require_labels
 from gen.plan.plan import Fold
-from gen.plan.presets import mnist_images
-from gen.schemes.quantising import check_images, chosen_layers, float_matrix
+from gen.plan.presets import float_weights
+from gen.schemes.quantising import chosen_layers, float_matrix, interface_of
 from gen.tools import find_tools
 from golden.errors import TritweaveError
 from golden.formats import PACKINGS
@@ -23,12 +24,16 @@ _SIMULATED = 1000
 
 
 def compare_schemes(
-    source: Annotated[Path, typer.Argument(help="Float weights of a network for MNIST, .safetensors or a folder.")],
+    source: Annotated[Path, typer.Argument(help="Float weights of a network: .safetensors, a folder, or mnist-float.")],
     schemes: Annotated[
         list[str] | None, typer.Option("--scheme", help=f"Repeatable. Default: {', '.join(SCHEMES)}.")
     ] = None,
     layers: LayersOption = None,
-    images: Annotated[int, typer.Option("--images", min=1, help="Test images for the golden model.")] = 10_000,
+    images: Annotated[
+        int | None, typer.Option("--images", min=1, help="Vectors for the golden model. Default: 10,000, or all.")
+    ] = None,
+    vectors: VectorsOption = None,
+    labels: LabelsOption = None,
     simulated: Annotated[
         int | None, typer.Option("--simulate", min=1, help=f"How many of them run in Verilator. Default: {_SIMULATED}.")
     ] = None,
@@ -48,20 +53,20 @@ def compare_schemes(
     chosen = schemes or list(SCHEMES)
     for scheme in chosen:
         scheme_named(scheme)
-    opened = open_source(source)
+    opened = open_source(float_weights(source))
     names = chosen_layers(opened, layers or ())
-    check_images(opened, names, images)
-    run = min(_SIMULATED, images) if simulated is None else simulated
-    if run > images:
-        raise TritweaveError(f"--simulate is {run}; at most the {images} of --images can be simulated")
+    batch, found = read_examples(interface_of(opened, names), images, vectors, labels, default=10_000)
+    answers = require_labels(found)
+    run = min(_SIMULATED, len(batch)) if simulated is None else simulated
+    if run > len(batch):
+        raise TritweaveError(f"--simulate is {run}; at most the {len(batch)} of --images can be simulated")
     weights = [float_matrix(opened, name).array() for name in names]
-    batch, labels = mnist_images(images)
     find_tools("ecp5")  # the last step's, which should not be missed after the others
     rows = []
     for scheme in chosen:
         with progress_bar(scheme, run) as advance:
             settings = {"fold": Fold.parse(fold), "packing": packing, "workers": workers}
-            row = measure_scheme(scheme, weights, batch, labels, simulated=run, progress=advance, **settings)
+            row = measure_scheme(scheme, weights, batch, answers, simulated=run, progress=advance, **settings)
         rows.append(row)
     console.print(_table(f"{source.name} on {fold}, {packing}: {run:,} images simulated", rows))
     write_json(

@@ -1,7 +1,7 @@
 """Every scheme on the same engine: a float network quantised, in the golden model, in Verilator, and synthesised."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,14 +48,14 @@ class SchemeRow:
 
     def figures(self) -> dict[str, Any]:
         """All of it, for a file."""
-        return asdict(self)
+        return vars(self) | {"simulated": self.simulated.figures()}
 
 
 def measure_scheme(
     scheme: str,
     weights: Sequence[NDArray[np.floating[Any]]],
-    batch: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    batch: NDArray[np.integer[Any]],
+    labels: NDArray[np.integer[Any]],
     *,
     simulated: int,
     fold: Fold,

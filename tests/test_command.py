@@ -182,7 +182,7 @@ def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
         (("quantise", "bwn", "nothing", "-o", "OUT"), "cannot read nothing: No such file"),
         (("quantise", "bwn", "MODEL", "-o", "OUT"), "layers.0.weight has type I8; floats are F16, BF16, F32, F64"),
         (("quantise", "bwn", "MODEL", "-o", "OUT", "--layers", "x"), "no layer of .* matches x"),
-        (("quantise", "bwn", "MODEL", "-o", "OUT", "--images", "20000"), "20000 images are asked for"),
+        (("quantise", "bwn", "MODEL", "-o", "OUT", "--images", "20000"), "20000 vectors are asked for"),
         (("estimate", "bitnet-4b"), "there is no model 'bitnet-4b'"),
         (("estimate", "bitnet-3b", "--device", "ice41"), "device 'ice41' is not known"),
         (("estimate", "bitnet-3b", "--board", "ulx4s"), "board 'ulx4s' is not known"),

@@ -40,6 +40,15 @@ DEFAULT = Preset(Path(), Fold(16, 16, 8), "2b")
 """Fold and packing of any other network."""
 
 
+FLOATS = {"mnist-float": _GOLDEN / "models" / "mnist-float.safetensors"}
+"""Shipped float weights by name: the twin of `mnist` that the schemes start from."""
+
+
+def float_weights(source: Path) -> Path:
+    """The file of shipped float weights, if `source` is their name and nothing else is called so."""
+    return source if source.exists() else FLOATS.get(str(source), source)
+
+
 def mnist_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The first MNIST test images, shape (count, 784), and their labels."""
     return read_idx(TEST_VECTORS)[:count].reshape(count, -1), read_idx(TEST_LABELS)[:count]

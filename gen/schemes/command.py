@@ -1,5 +1,6 @@
 """The command `tritweave quantise`: float weights by a published scheme."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,19 +11,25 @@ from rich.table import Table
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.imports.command import LayersOption
 from gen.imports.opening import open_source
-from gen.schemes.quantising import check_images, chosen_layers, measure_accuracy, quantise_layers
+from gen.plan.examples import LabelsOption, VectorsOption, read_examples, require_labels
+from gen.plan.presets import float_weights
+from gen.schemes.quantising import chosen_layers, interface_of, measure_accuracy, quantise_layers
 from gen.tables import figures_table
 from golden.schemes.quantisers import SCHEMES, scheme_named
 
 
 def quantise(
     scheme: Annotated[str, typer.Argument(help=f"One of {', '.join(SCHEMES)}.", show_default=False)],
-    source: Annotated[Path, typer.Argument(help="A .safetensors file of float weights, or a folder of them.")],
+    source: Annotated[
+        Path, typer.Argument(help="A .safetensors file of float weights, a folder of them, or mnist-float.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The scheme file to write.")],
     layers: LayersOption = None,
     images: Annotated[
-        int, typer.Option("--images", min=0, help="Run the result on so many MNIST test images; it must be a network.")
+        int, typer.Option("--images", min=0, help="Run the result on so many of the vectors; it must be a network.")
     ] = 0,
+    vectors: VectorsOption = None,
+    labels: LabelsOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Quantise float layers by a published scheme, and say what that loses.
@@ -30,10 +37,13 @@ def quantise(
     Without --layers all matrices of the source are taken, in the order of their names.
     """
     scheme_named(scheme)
-    opened = open_source(source)
+    opened = open_source(float_weights(source))
     names = chosen_layers(opened, layers or ())
-    if images:
-        check_images(opened, names, images)
+    batch, answers = None, None
+    if images or vectors:
+        takes = interface_of(opened, names)
+        batch, answers = read_examples(takes, images or None, vectors, labels, default=sys.maxsize)
+        require_labels(answers)
     with progress_bar(f"quantising {source.name}", len(names)) as advance:
         made = quantise_layers(scheme, opened, names, output, advance)
     table = Table(title=escape(str(output)))
@@ -48,10 +58,10 @@ def quantise(
         more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
         console.print(f"note: a scheme file has no place for {escape(', '.join(beside[:3]))}{more}")
     figures: dict[str, Any] = {"scheme": scheme, "source": opened.description, "layers": [vars(m) for m in made]}
-    if images:
-        with errors.status(f"running {images} images"):
-            accuracy = measure_accuracy(output, images)
-        result = figures_table(f"{scheme}, {images:,} images")
+    if batch is not None and answers is not None:
+        with errors.status(f"running {len(batch)} vectors"):
+            accuracy = measure_accuracy(output, batch, answers)
+        result = figures_table(f"{scheme}, {len(batch):,} images")
         result.add_row("float form", f"{accuracy.floats:.2%}")
         result.add_row("integer form", f"{accuracy.integers:.2%}")
         result.add_row("integer to float", ", ".join(f"{value:.1e}" for value in accuracy.distances))

@@ -1,4 +1,4 @@
-"""Quantising: float layers of a source become a scheme file; and how many test images the result still recognises."""
+"""Quantising: float layers of a source become a scheme file; and how many examples the result still recognises."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.imports.sources import Source
-from gen.plan.presets import mnist_images
-from gen.training.data import CLASSES, SIDE
+from gen.plan.examples import Interface
 from golden.errors import TritweaveError
 from golden.files.stored import Tensor
 from golden.schemes.file import MatrixSpec, read_scheme, write_scheme
@@ -21,8 +20,6 @@ from golden.schemes.quantisers import quantise, scheme_named
 from golden.schemes.segmented import SegmentedMatrix
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
-PIXELS = SIDE * SIDE
-TEST_IMAGES = 10_000
 _BATCH = 1000
 _SAMPLE = 500
 
@@ -54,7 +51,7 @@ class QuantisedLayer:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a network makes of MNIST test images.
+    """What a network makes of vectors with labels.
 
     Parameters
     ----------
@@ -117,14 +114,13 @@ def quantise_layers(
     return made
 
 
-def measure_accuracy(file: Path, images: int) -> Accuracy:
-    """Run a scheme file's layers, in their order with ReLU between them, on the first MNIST test images.
+def measure_accuracy(file: Path, batch: NDArray[np.integer[Any]], labels: NDArray[np.integer[Any]]) -> Accuracy:
+    """Run a scheme file's layers, in their order with ReLU between them, on uint8 vectors with labels.
 
-    The layers must be what `check_images` lets pass.
+    The layers must be what `interface_of` lets pass.
     """
     opened = read_scheme(file)
     matrices = [opened.read(name) for name in opened.specs]
-    batch, labels = mnist_images(images)
     network = integer_network("quantised", matrices)
     prepared = network.prepare(batch)
     floats = _recognised(lambda part: forward_float(matrices, part), batch / 255, labels)
@@ -133,7 +129,7 @@ def measure_accuracy(file: Path, images: int) -> Accuracy:
     for matrix in matrices:
         distances.append(distance(matrix, values))
         values = np.maximum(forward_alone(matrix, values).values, 0)
-    return Accuracy(images, floats / images, integers / images, distances)
+    return Accuracy(len(batch), floats / len(batch), integers / len(batch), distances)
 
 
 def chosen_layers(source: Source, patterns: Sequence[str]) -> list[str]:
@@ -153,19 +149,13 @@ def float_matrix(source: Source, name: str) -> Tensor:
     return weight
 
 
-def check_images(source: Source, names: Sequence[str], images: int) -> None:
-    """Raise unless the layers are a network for MNIST and there are so many test images."""
+def interface_of(source: Source, names: Sequence[str]) -> Interface:
+    """What the layers take and give as a network, in which each takes what the one before gives."""
     shapes = [source.matrix(name).shape for name in names]
     for (before, after), name in zip(pairwise(shapes), names[1:], strict=True):
         if before[0] != after[1]:
             raise TritweaveError(f"{name} takes {after[1]} values where the layer before gives {before[0]}")
-    if (shapes[0][1], shapes[-1][0]) != (PIXELS, CLASSES):
-        raise TritweaveError(
-            f"{source.path} takes {shapes[0][1]} values and gives {shapes[-1][0]}; "
-            f"MNIST has {PIXELS} pixels and {CLASSES} digits"
-        )
-    if not 1 <= images <= TEST_IMAGES:
-        raise TritweaveError(f"{images} images are asked for; 1 to {TEST_IMAGES} are there")
+    return Interface(source.path.name, shapes[0][1], "uint8", 1.0, shapes[-1][0])
 
 
 def _spec(scheme: str, source: Source, name: str) -> MatrixSpec:
@@ -183,7 +173,9 @@ def _described(name: str, weights: NDArray[np.floating[Any]], matrix: SegmentedM
     return QuantisedLayer(name, *shape, float(error), form.accumulator_bits, form.shift)
 
 
-def _recognised(form: Callable[[NDArray[Any]], NDArray[Any]], batch: NDArray[Any], labels: NDArray[np.uint8]) -> int:
+def _recognised(
+    form: Callable[[NDArray[Any]], NDArray[Any]], batch: NDArray[Any], labels: NDArray[np.integer[Any]]
+) -> int:
     """For how many vectors the largest result is the label's; a few at a time, for their products are large."""
     starts = range(0, len(batch), _BATCH)
     answers = [form(batch[start : start + _BATCH]).argmax(axis=1) for start in starts]

@@ -57,8 +57,8 @@ class TrainedFloat(NamedTuple):
     float_accuracy: float
 
     def write(self, path: Path) -> None:
-        """Write the weights, as a safetensors file."""
-        write_bytes(path, save(self.weights))
+        """Write the weights, as a safetensors file of float16: their last bits are nothing to the schemes."""
+        write_bytes(path, save({name: tensor.astype(np.float16) for name, tensor in self.weights.items()}))
 
     def rows(self) -> list[tuple[str, str]]:
         """As words."""

@@ -102,8 +102,8 @@ def test_a_simulation_that_differs_is_an_error(source: Path, monkeypatch: pytest
     [
         (["--scheme", "b1"], "scheme 'b1' is not known; the schemes are b1.58"),
         (["--images", 10, "--simulate", 11], "--simulate is 11; at most the 10 of --images can be simulated"),
-        (["--images", 10_001], "10001 images are asked for; 1 to 10000 are there"),
-        (["--layers", "layers.1"], r"takes 12 values and gives 10; MNIST has 784 pixels and 10 digits"),
+        (["--images", 10_001], "10001 vectors are asked for; .* holds 10000"),
+        (["--layers", "layers.1"], "takes 12; give --vectors FILE"),
         (["--images", 2, "--simulate", 1, "--fold", "4x4"], "the fold is '4x4'"),
     ],
 )

@@ -5,7 +5,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from gen.imports.opening import open_source
-from gen.schemes.quantising import check_images, measure_accuracy, quantise_layers
+from gen.plan.presets import mnist_images
+from gen.schemes.quantising import interface_of, measure_accuracy, quantise_layers
 from golden.errors import TritweaveError
 from golden.schemes.file import read_scheme
 from golden.schemes.network import forward_float, integer_network
@@ -47,9 +48,9 @@ def test_layers_become_what_the_golden_scheme_makes_of_them(scheme, weights, sou
 
 def test_accuracy_is_that_of_both_forms(source, tmp_path):
     opened = open_source(source)
-    check_images(opened, opened.matrices(), 1200)
+    assert interface_of(opened, opened.matrices())[1:] == (784, "uint8", 1.0, 10)
     quantise_layers("group64", opened, opened.matrices(), tmp_path / "out")
-    found = measure_accuracy(tmp_path / "out", 1200)
+    found = measure_accuracy(tmp_path / "out", *mnist_images(1200))
     assert found.images == 1200
     assert 0 < found.floats < 0.4
     assert found.integers == pytest.approx(found.floats, abs=0.01)
@@ -92,14 +93,6 @@ def test_weights_that_are_none_are_refused_and_nothing_is_written(change, messag
     assert list(tmp_path.iterdir()) == [source]
 
 
-@pytest.mark.parametrize(
-    ("names", "images", "message"),
-    [
-        (["layers.0", "layers.2"], 1, r"layers\.2 takes 9 values where the layer before gives 12"),
-        (["layers.0", "layers.1"], 1, "takes 784 values and gives 9; MNIST has 784 pixels and 10 digits"),
-        (["layers.0", "layers.1", "layers.2"], 10_001, "10001 images are asked for; 1 to 10000 are there"),
-    ],
-)
-def test_what_is_no_network_for_the_images_is_refused(names, images, message, source):
-    with pytest.raises(TritweaveError, match=message):
-        check_images(open_source(source), names, images)
+def test_layers_that_do_not_follow_each_other_are_no_network(source):
+    with pytest.raises(TritweaveError, match=r"layers\.2 takes 9 values where the layer before gives 12"):
+        interface_of(open_source(source), ["layers.0", "layers.2"])
