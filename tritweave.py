@@ -1,12 +1,15 @@
 """The command `tritweave`: ternary networks to Verilog, and the proof that both compute the same."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from boards.catalogue import BOARDS, board_named
 from boards.command import build, flash, infer_images, list_boards
 from boards.estimate_command import estimate
+from boards.planning import fitting_fold, misfits, plan_for
 from gen.bench.command import app as bench
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.endings import as_a_program
@@ -26,7 +29,7 @@ from gen.plan.command import (
 from gen.plan.devices import DEVICES, device_named
 from gen.plan.examples import LabelsOption, LogitsOption, VectorsOption, interface, read_examples, write_logits
 from gen.plan.fit import fit
-from gen.plan.plan import MODULE
+from gen.plan.plan import MODULE, Fold
 from gen.plan.presets import load_network
 from gen.plan.tables import layers_table, plan_table
 from gen.schemes.command import quantise
@@ -69,6 +72,23 @@ app = typer.Typer(
       tritweave evaluate FOLDER TEXT            its bits a byte
     """,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        console.print(f"tritweave {version('tritweave')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def tritweave(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
 app.add_typer(bench, name="bench")
 
 
@@ -84,13 +104,31 @@ def plan(
     device: Annotated[
         str | None, typer.Option("--device", help=f"Choose the fastest fold that fits: {', '.join(DEVICES)}.")
     ] = None,
+    board: Annotated[
+        str | None, typer.Option("--board", help=f"The engine that `build` puts on a board: {', '.join(BOARDS)}.")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Predict an engine's cycles, memories and area, and choose its fold for a device."""
+    """Predict an engine's cycles, memories and area, and choose its fold for a device.
+
+    What fits a device or a board fits with the host link that `build` adds.
+    """
     if fold and device:
         raise TritweaveError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
     network, preset = load_network(model)
-    if device:
+    if board:
+        if device or spram or array != "portable" or in_flight != 2 or divider:
+            raise TritweaveError(
+                f"--board {board} decides --device, --array, --in-flight, --divider and --spram; leave them out"
+            )
+        chosen_board = board_named(board)
+        chosen = plan_for(chosen_board, network, Fold.parse(fold) if fold else None, packing)
+        device = chosen_board.device.name
+        if reasons := misfits(chosen_board, chosen):
+            errors.print(
+                f"it does not fit {board}: it needs {', '.join(reasons)}; {fitting_fold(chosen_board, chosen)}"
+            )
+    elif device:
         choices = {
             "packing": packing or preset.packing,
             "array": array,

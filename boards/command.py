@@ -14,7 +14,7 @@ from boards.planning import board_figures, misfits, plan_for
 from boards.sources import board_sources
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.output.files import write_files
-from gen.plan.command import Model, PackingOption
+from gen.plan.command import FOLD_HELP, Model, PackingOption
 from gen.plan.examples import LabelsOption, LogitsOption, VectorsOption, interface, read_examples, write_logits
 from gen.plan.plan import Fold, Plan
 from gen.plan.presets import PRESETS, load_network
@@ -26,9 +26,7 @@ BoardArgument = Annotated[
 ]
 BoardFoldOption = Annotated[
     str | None,
-    typer.Option(
-        "--fold", metavar="RxCxL", help="Outputs a cycle, inputs a cycle, stream lanes. Default: the board's."
-    ),
+    typer.Option("--fold", metavar="RxCxL", help=f"{FOLD_HELP} Default: the board's."),
 ]
 
 
@@ -172,5 +170,7 @@ def build_table(made: BoardBuild) -> Table:
 
 
 def _plan(board: str, model: str, fold: str | None, packing: str | None) -> tuple[Board, Plan]:
+    if model in BOARDS and board not in BOARDS:
+        raise TritweaveError(f"{model} is a board and {board} a model; the board comes first: {model} {board}")
     chosen = board_named(board)
     return chosen, plan_for(chosen, load_network(model)[0], Fold.parse(fold) if fold else None, packing)

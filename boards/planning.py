@@ -9,16 +9,15 @@ from boards.catalogue import Board
 from boards.clock import choose_pll
 from boards.top import BoardTop
 from gen.output.hosted import hosted_engine, identify
-from gen.plan.devices import FAMILIES
+from gen.plan.fit import LINK_LUT4, fit, link_memories
+from gen.plan.fit import lacks as plan_lacks
 from gen.plan.plan import MODULE, Fold, Plan, plan_network
 from gen.verilog import generate
 from golden.errors import TritweaveError
+from golden.formats import PACKINGS
 from golden.network import Network
 from golden.schemes.network import AnyNetwork
-from rtl.link.config import LinkConfig
-from rtl.memory.spram import SpramMemory
 
-_LINK_LUT4 = 750  # of the host link, as synthesised for `mnist-small` on iCE40
 _LOADER_LUT4 = 350  # of the flash loader, the same
 
 
@@ -43,7 +42,7 @@ def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packin
 
 def misfits(board: Board, plan: Plan) -> list[str]:
     """Why a plan with the host link does not fit the board's FPGA, see `lacks`."""
-    return lacks(board, plan, _LINK_LUT4, LinkConfig(plan.config).memories)
+    return lacks(board, plan, LINK_LUT4, link_memories(plan))
 
 
 def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int]]) -> list[str]:
@@ -57,16 +56,27 @@ def lacks(board: Board, plan: Plan, lut4: int, memories: Sequence[tuple[int, int
         Of what is beside the engine and the flash loader; memories are (words, bits a word).
 
     """
-    device, area, config = board.device, plan.area, plan.config
-    sprams = SpramMemory.cells(sum(config.transfers["weights"]), config.weight_words) if config.spram else 0
-    block_rams = area.block_rams + sum(FAMILIES[device.family].needed(*memory) for memory in memories)
-    needs = (
-        ("LUT4", area.lut4 + lut4 + _LOADER_LUT4 * board.spram, device.lut4),
-        ("block RAMs", block_rams, device.block_rams),
-        ("SPRAM", sprams, device.sprams),
-        ("multipliers", area.multipliers, device.multipliers),
-    )
-    return [f"{need:,} {what} of {has:,}" for what, need, has in needs if need > has]
+    return plan_lacks(plan, board.device, lut4 + _LOADER_LUT4 * board.spram, memories)
+
+
+def fitting_fold(board: Board, plan: Plan) -> str:
+    """The options with which a network fits a board with the host link, if there are any, for a plan that does not."""
+    assert isinstance(plan.network, Network)
+    for packing in dict.fromkeys((plan.config.packing, *PACKINGS)):
+        try:
+            found = fit(
+                plan.network,
+                board.device,
+                packing=packing,
+                array=board.array,
+                vectors=board.vectors,
+                spram=board.spram,
+                lut4=LINK_LUT4 + _LOADER_LUT4 * board.spram,
+            )
+        except TritweaveError:
+            continue
+        return f"--fold {found.fold} --packing {packing} fits"
+    return "no fold and no packing fits"
 
 
 def check_fit(board: Board, plan: Plan, reasons: Sequence[str]) -> None:
@@ -74,7 +84,7 @@ def check_fit(board: Board, plan: Plan, reasons: Sequence[str]) -> None:
     if reasons:
         raise TritweaveError(
             f"{plan.network.name} does not fit {board.name} at {plan.fold}, {plan.config.packing}: it needs "
-            f"{', '.join(reasons)}; give a smaller --fold or another --packing"
+            f"{', '.join(reasons)}; {fitting_fold(board, plan)}"
         )
 
 

@@ -7,6 +7,9 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
 from boards.catalogue import board_named
+from boards.planning import misfits, plan_for
+from gen.plan.plan import Fold
+from gen.plan.presets import load_network
 from golden.errors import TritweaveError
 from golden.files.checkpoint import write_checkpoint
 from golden.files.image import MemoryImage
@@ -59,6 +62,39 @@ def test_plan_chooses_a_faster_fold_for_a_larger_device(checkpoint: str, tmp_pat
         assert invoke("plan", checkpoint, "--device", device, "--json", str(tmp_path / device)).exit_code == 0
         periods.append(json.loads((tmp_path / device).read_text())["cycles_period"])
     assert periods[0] > periods[1]
+
+
+def test_the_version_is_printed() -> None:
+    assert invoke("--version").output.startswith("tritweave ")
+
+
+def test_a_board_s_engine_is_planned_as_it_is_built(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    assert invoke("plan", "mnist-small", "--board", "icebreaker", "--json", str(file)).exit_code == 0
+    figures, board = json.loads(file.read_text()), board_named("icebreaker")
+    assert (figures["fold"], figures["packing"], figures["array"]) == (str(board.fold), board.packing, board.array)
+
+
+def test_what_fits_a_device_fits_its_board(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    assert invoke("plan", "mnist-small", "--device", "ice40-hx8k", "--json", str(file)).exit_code == 0
+    fold, board = Fold.parse(json.loads(file.read_text())["fold"]), board_named("ice40-hx8k")
+    assert misfits(board, plan_for(board, load_network("mnist-small")[0], fold)) == []
+
+
+def test_logits_of_one_s_own_vectors_are_written(tmp_path: Path) -> None:
+    draws = np.random.default_rng(11)
+    weights = draws.integers(-1, 2, (3, 6)).astype(np.int8)
+    network = Network("own", (Layer(weights, 1.0, False),), "int8", 0.5)
+    write_checkpoint(tmp_path / "own.safetensors", network)
+    vectors, labels = draws.integers(-100, 101, (5, 6)), np.arange(5) % 3
+    np.savez(tmp_path / "own.npz", x=vectors / 2, y=labels)
+    files = ["--vectors", str(tmp_path / "own.npz"), "-o", str(tmp_path / "logits.npy")]
+    result = invoke("simulate", str(tmp_path / "own.safetensors"), "--fold", "2x2x1", *files)
+    assert result.exit_code == 0, result.output
+    expected = network.forward(vectors.astype(np.int8)).logits
+    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), expected)
+    assert f"{np.mean(expected.argmax(axis=1) == labels):.2%}" in result.output
 
 
 def test_generate_leaves_verilog_image_and_waivers(checkpoint: str, tmp_path: Path) -> None:
@@ -171,6 +207,15 @@ def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
             ("generate", "MODEL", "--fold", "2000x4x1", "-o", "OUT"),
             "rows is 2000; it must be an integer from 1 to 1024",
         ),
+        (("plan", "MODEL", "--board", "icebreaker", "--array", "ecp5"), "--board icebreaker decides"),
+        (("plan", "mnist", "--device", "ice40-up5k"), "with --spram its weights can lie in SPRAM"),
+        (("build", "MODEL", "icebreaker"), "the board comes first: icebreaker"),
+        (("build", "ice40-hx8k", "mnist"), "130 block RAMs of 32; no fold and no packing fits"),
+        (("build", "icebreaker", "mnist-small", "--fold", "32x32x1"), "--fold .* --packing 5t8b fits"),
+        (("quantise", "MODEL", "bwn", "-o", "OUT"), "the scheme comes first: bwn"),
+        (("infer", "icebreaker", "OTHER", "--port", "sim"), "takes 20; give --vectors FILE"),
+        (("simulate", "MODEL", "--waves", "MODEL/x.vcd"), "cannot write .*x.vcd: Not a directory"),
+        (("generate", "MODEL", "--fold", "2x4x2", "-o", "MODEL"), "cannot write .*tritweave.v: Not a directory"),
         (("simulate", "MODEL", "--images", "10001"), "10001 vectors are asked for.*holds 10000"),
         (("simulate", "MODEL", "--vectors", "MODEL"), "starts with 00 00 08"),
         (("train", "cifar", "--data", "."), "cifar"),
@@ -194,7 +239,10 @@ def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_named_and_nothing_is_written(
     arguments: tuple[str, ...], message: str, checkpoint: str, tmp_path: Path
 ) -> None:
-    replaced = [{"MODEL": checkpoint, "OUT": str(tmp_path / "out")}.get(word, word) for word in arguments]
+    other = Path(checkpoint).with_name("other.safetensors")
+    write_checkpoint(other, Network("other", (Layer(np.ones((3, 20), np.int8), 1.0, False),)))
+    places = {"MODEL": checkpoint, "OTHER": str(other), "OUT": str(tmp_path / "out")}
+    replaced = [places.get(word, word.replace("MODEL/", f"{checkpoint}/")) for word in arguments]
     result = invoke(*replaced, "--json", str(tmp_path / "figures.json"))
     assert isinstance(result.exception, TritweaveError)
     with pytest.raises(TritweaveError, match=message):

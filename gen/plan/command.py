@@ -14,11 +14,13 @@ Model = Annotated[
     str,
     typer.Argument(help="A shipped network's name, or the path of a checkpoint or a scheme file.", show_default=False),
 ]
+FOLD_HELP = (
+    "The array's size: R outputs and C inputs a cycle, streams of L values; larger is faster and takes more room."
+)
+
 FoldOption = Annotated[
     str | None,
-    typer.Option(
-        "--fold", metavar="RxCxL", help="Outputs a cycle, inputs a cycle, stream lanes. Default: the model's."
-    ),
+    typer.Option("--fold", metavar="RxCxL", help=f"{FOLD_HELP} Default: the model's."),
 ]
 PackingOption = Annotated[
     str | None, typer.Option("--packing", help=f"How weights are stored: {', '.join(PACKINGS)}. Default: the model's.")

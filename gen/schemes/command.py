@@ -15,11 +15,14 @@ from gen.plan.examples import LabelsOption, VectorsOption, read_examples, requir
 from gen.plan.presets import float_weights
 from gen.schemes.quantising import chosen_layers, interface_of, measure_accuracy, quantise_layers
 from gen.tables import figures_table
+from golden.errors import TritweaveError
 from golden.schemes.quantisers import SCHEMES, scheme_named
 
 
 def quantise(
-    scheme: Annotated[str, typer.Argument(help=f"One of {', '.join(SCHEMES)}.", show_default=False)],
+    scheme: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(SCHEMES)}; docs/schemes.md has the papers.", show_default=False)
+    ],
     source: Annotated[
         Path, typer.Argument(help="A .safetensors file of float weights, a folder of them, or mnist-float.")
     ],
@@ -34,8 +37,14 @@ def quantise(
 ) -> None:
     """Quantise float layers by a published scheme, and say what that loses.
 
+    b1.58: trits and a scale · bitnet: signs and a scale · bwn: signs, a scale a row · xnor: the same, and inputs' signs
+    · onebit: signs between two vectors of scales · billm: signs, twice for the columns that matter · group64, 128, 256:
+    trits, a scale for so many inputs · atom: int4, the largest inputs' columns int8.
+
     Without --layers all matrices of the source are taken, in the order of their names.
     """
+    if str(source) in SCHEMES and scheme not in SCHEMES:
+        raise TritweaveError(f"{source} is a scheme and {scheme} a file; the scheme comes first: {source} {scheme}")
     scheme_named(scheme)
     opened = open_source(float_weights(source))
     names = chosen_layers(opened, layers or ())
