@@ -9,24 +9,46 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.tables import figures_table
-from gen.training.data import RECIPES, recipe_named
+from gen.training.data import RECIPES, Dataset, Recipe, read_mnist, recipe_named
+from gen.training.labelled import read_labelled
 from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe
 from golden.errors import TritweaveError
+
+MLP = "mlp"
+"""The recipe for anybody's shape and data."""
+
+NAMES = (*RECIPES, MLP, *LANGUAGE_RECIPES)
 
 SMOOTHING = 0.98
 """How much of the shown loss is the one before."""
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help=f"{', '.join((*RECIPES, *LANGUAGE_RECIPES))}.", show_default=False)],
+    recipe: Annotated[str, typer.Argument(help=f"{', '.join(NAMES)}.", show_default=False)],
     data: Annotated[
-        Path, typer.Option("--data", metavar="FOLDER", help="The four MNIST IDX files (.gz), or the texts.")
+        Path,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="The folder of the four MNIST IDX files (.gz) or of the texts; for mlp an .npz with x and y, "
+            "perhaps x_test and y_test, or vectors as IDX or .npy.",
+        ),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="Default: build/RECIPE.safetensors, or build/RECIPE."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="MNIST only. Default: the recipe's.")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option("--layers", metavar="N,…,N", help="mlp only: length of the input and of every layer's output."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="mlp only: labels as IDX or .npy, if --data holds none."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Not of language models. Default: the recipe's, of mlp 30.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Language models only: another value (layers=4, steps=500)."),
@@ -41,17 +63,17 @@ def train(
 
     A language model's run goes on where it was when it is started again.
     """
-    if recipe not in RECIPES and recipe not in LANGUAGE_RECIPES:
-        raise TritweaveError(
-            f"recipe {recipe!r} is not known; the recipes are {', '.join((*RECIPES, *LANGUAGE_RECIPES))}"
-        )
-    if (changes and recipe in RECIPES) or (epochs and recipe in LANGUAGE_RECIPES):
+    if recipe not in NAMES:
+        raise TritweaveError(f"recipe {recipe!r} is not known; the recipes are {', '.join(NAMES)}")
+    if (changes and recipe not in LANGUAGE_RECIPES) or (epochs and recipe in LANGUAGE_RECIPES):
         raise TritweaveError(f"{recipe} takes no {'--set' if changes else '--epochs; give --set steps=N'}")
+    if recipe != MLP and (layers or labels):
+        raise TritweaveError(f"{recipe} takes no {'--layers' if layers else '--labels'}; {MLP} does")
     name = f"{recipe}{'-float' if floats else ''}"
     try:
-        if recipe in RECIPES:
+        if recipe not in LANGUAGE_RECIPES:
             file = output or Path("build") / f"{name}.safetensors"
-            result = _train_network(recipe, data, file, seed, epochs, floats)
+            result = _train_network(*_examples(recipe, data, layers, labels, seed), file, seed, epochs, floats)
         else:
             folder = output or Path("build") / name
             result = _train_language(recipe, data, folder, seed, changes or [], floats)
@@ -66,12 +88,27 @@ def train(
     write_json(json_file, {"recipe": recipe, "seed": seed} | result.figures())
 
 
-def _train_network(recipe: str, data: Path, file: Path, seed: int, epochs: int | None, floats: bool) -> Any:
-    chosen = recipe_named(recipe)
+def _examples(
+    name: str, path: Path, layers: str | None, labels: Path | None, seed: int
+) -> tuple[Recipe, Callable[[], Dataset]]:
+    """What to train, and the way to what it learns from."""
+    if name != MLP:
+        return recipe_named(name), lambda: read_mnist(path)
+    parts = (layers or "").split(",")
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise TritweaveError(f"--layers is {layers!r}; it is two sizes or more, each at least 1, e.g. 784,128,10")
+    sizes = tuple(map(int, parts))
+    return Recipe(MLP, sizes, 30, None), lambda: read_labelled(path, labels, sizes, seed)
+
+
+def _train_network(
+    chosen: Recipe, read: Callable[[], Dataset], file: Path, seed: int, epochs: int | None, floats: bool
+) -> Any:
     from gen.training.trainer import Epoch, train_float
     from gen.training.trainer import train as run_training
 
-    with progress_bar(f"training {recipe}", epochs or chosen.epochs) as advance:
+    data = read()
+    with progress_bar(f"training {chosen.name}", epochs or chosen.epochs) as advance:
 
         def show(epoch: Epoch) -> None:
             advance(1)
@@ -79,6 +116,8 @@ def _train_network(recipe: str, data: Path, file: Path, seed: int, epochs: int |
         trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
     trained.write(file)
     console.print(f"weights: {file}")
+    parts = f"{len(data.train.labels):,} examples to learn from, {len(data.test.labels):,} to test with"
+    console.print(f"{parts}; the input is {data.input_type}, its unit {data.unit:.4g}")
     return trained
 
 

@@ -52,11 +52,11 @@ class Recipe:
     name
         The network's name.
     sizes
-        Length of the input, which is 784, and of every layer's output; the last is 10.
+        Length of the input and of every layer's output.
     epochs
         Passes over the training images, at least 1.
     distortion
-        What happens to each image, anew in each epoch.
+        What happens to each image, anew in each epoch; nothing if there is none.
     batch
         Images in a step of the optimiser.
     rate
@@ -69,7 +69,7 @@ class Recipe:
     name: str
     sizes: tuple[int, ...]
     epochs: int
-    distortion: Distortion
+    distortion: Distortion | None
     batch: int = 256
     rate: float = 5e-3
     decay: float = 0.05
@@ -93,27 +93,24 @@ def recipe_named(name: str) -> Recipe:
 
 
 class Examples(NamedTuple):
-    """Images and what they show."""
+    """Vectors and what they are."""
 
-    images: NDArray[np.uint8]
-    """Shape (n, 28, 28), n at least 1; 0 is background, 255 is ink."""
-    labels: NDArray[np.uint8]
-    """Shape (n,), each 0 to 9."""
-
-    @property
-    def vectors(self) -> NDArray[np.uint8]:
-        """The images as input vectors, shape (n, 784), row by row."""
-        return self.images.reshape(len(self.images), -1)
+    vectors: NDArray[np.integer[Any]]
+    """uint8 or int8, shape (n, inputs), n at least 1; of images row by row, 0 is background, 255 is ink."""
+    labels: NDArray[np.integer[Any]]
+    """Shape (n,), each from 0 on."""
 
 
-class Mnist(NamedTuple):
-    """The two parts of the data set."""
+class Dataset(NamedTuple):
+    """The two parts of a data set, and what the input's integers are worth."""
 
     train: Examples
     test: Examples
+    input_type: str = "uint8"
+    unit: float = 1 / 255
 
 
-def read_mnist(folder: Path) -> Mnist:
+def read_mnist(folder: Path) -> Dataset:
     """Both parts, or an error that names the file and what is wrong with it.
 
     Parameters
@@ -123,7 +120,7 @@ def read_mnist(folder: Path) -> Mnist:
         ``t10k-labels-idx1-ubyte.gz``, as published; any number of images is taken.
 
     """
-    return Mnist(read_examples(folder, "train"), read_examples(folder, "t10k"))
+    return Dataset(read_examples(folder, "train"), read_examples(folder, "t10k"))
 
 
 def read_examples(folder: Path, part: str) -> Examples:
@@ -136,7 +133,7 @@ def read_examples(folder: Path, part: str) -> Examples:
         raise TritweaveError(f"{images_path} has {len(images)} images where {labels_path} has {len(labels)} labels")
     if labels.max() >= CLASSES:
         raise TritweaveError(f"{labels_path} holds the label {labels.max()}; the largest is {CLASSES - 1}")
-    return Examples(images, labels)
+    return Examples(images.reshape(len(images), -1), labels)
 
 
 def _check_shape(path: Path, array: NDArray[Any], item: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The trainer: BitLinear networks for MNIST, learnt with straight-through gradients and put out as integers.
+"""The trainer: BitLinear networks, learnt with straight-through gradients and put out as integers.
 
 Needs PyTorch, which only the extra ``train`` installs, and works on one core of the CPU. Quantisers have no useful
 gradient; the straight-through estimator (Bengio, Léonard and Courville, 1308.3432) hands the gradient of the quantised
@@ -11,22 +11,18 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from gen.training.data import SIDE, Distortion, Examples, Mnist, Recipe, read_mnist
+from gen.training.data import SIDE, Dataset, Distortion, Examples, Recipe
 from gen.training.results import Epoch, Trained, TrainedFloat
 from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
-from golden.network import Layer, Network
+from golden.network import InputType, Layer, Network
 from golden.quantise import EPSILON, quantise_weights
-
-PIXEL_UNIT: Final = 1 / 255
-"""What one unit of a pixel is worth."""
 
 
 class TernaryWeights(torch.autograd.Function):
@@ -103,17 +99,18 @@ def build(
     return torch.nn.Sequential(*layers[:-1])
 
 
-def export(model: torch.nn.Sequential, name: str) -> Network:
-    """The model as a network of trits that takes pixels; what the real weights hold beyond that is gone."""
+def export(model: torch.nn.Sequential, name: str, data: Dataset) -> Network:
+    """The model as a network of trits that takes the data's vectors; what the real weights hold beyond that is gone."""
     weights = [module.weight.detach().numpy() for module in model if isinstance(module, BitLinear)]
     quantised = [quantise_weights(tensor) for tensor in weights]
     layers = tuple(Layer(trits, scale, index < len(weights) - 1) for index, (trits, scale) in enumerate(quantised))
-    return Network(name, layers, "uint8", PIXEL_UNIT)
+    input_type: InputType = data.input_type  # pyright: ignore[reportAssignmentType] - Network validates it
+    return Network(name, layers, input_type, data.unit)
 
 
 def train(
     recipe: Recipe,
-    data: Path,
+    data: Dataset,
     *,
     seed: int,
     epochs: int | None = None,
@@ -126,7 +123,7 @@ def train(
     recipe
         What to train, and how.
     data
-        Folder of the four MNIST files, see `gen.training.data.read_mnist`.
+        Whose vectors and labels; a recipe that distorts takes images of 28 × 28 pixels.
     seed
         0 to 2**63 - 1. The same seed on the same machine gives the same network.
     epochs
@@ -135,23 +132,22 @@ def train(
         Called after every epoch.
 
     """
-    mnist = read_mnist(data)
-    model, float_accuracy = _fit(BitLinear, recipe, mnist, seed, epochs, progress)
-    network = export(model, recipe.name)
-    integer_logits = network.forward(mnist.test.vectors).logits
-    return Trained(network, float_accuracy, _accuracy(integer_logits, mnist.test))
+    model, float_accuracy = _fit(BitLinear, recipe, data, seed, epochs, progress)
+    network = export(model, recipe.name, data)
+    integer_logits = network.forward(data.test.vectors).logits
+    return Trained(network, float_accuracy, _accuracy(integer_logits, data.test))
 
 
 def train_float(
     recipe: Recipe,
-    data: Path,
+    data: Dataset,
     *,
     seed: int,
     epochs: int | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> TrainedFloat:
     """Train a network's float twin: the same sizes, data and settings, nothing quantised. Parameters as for `train`."""
-    model, accuracy = _fit(FloatLinear, recipe, read_mnist(data), seed, epochs, progress)
+    model, accuracy = _fit(FloatLinear, recipe, data, seed, epochs, progress)
     weights = [module.weight.detach().numpy() for module in model if isinstance(module, FloatLinear)]
     return TrainedFloat({f"layers.{index}.weight": tensor for index, tensor in enumerate(weights)}, accuracy)
 
@@ -159,7 +155,7 @@ def train_float(
 def _fit(
     layer: type[BitLinear],
     recipe: Recipe,
-    mnist: Mnist,
+    data: Dataset,
     seed: int,
     epochs: int | None,
     progress: Callable[[Epoch], None] | None,
@@ -173,12 +169,12 @@ def _fit(
     with one_thread():
         generator = torch.Generator().manual_seed(seed)
         model = build(recipe.sizes, generator, layer)
-        for epoch in _learn(model, recipe, mnist.train, epochs, generator):
+        for epoch in _learn(model, recipe, data, epochs, generator):
             if progress is not None:
                 progress(epoch)
         with torch.no_grad():
-            logits = model(torch.tensor(mnist.test.vectors) * PIXEL_UNIT).numpy()
-    return model, _accuracy(logits, mnist.test)
+            logits = model(torch.tensor(data.test.vectors) * data.unit).numpy()
+    return model, _accuracy(logits, data.test)
 
 
 def distort(images: torch.Tensor, distortion: Distortion, generator: torch.Generator) -> torch.Tensor:
@@ -214,20 +210,22 @@ def distort(images: torch.Tensor, distortion: Distortion, generator: torch.Gener
 
 
 def _learn(
-    model: torch.nn.Sequential, recipe: Recipe, examples: Examples, epochs: int, generator: torch.Generator
+    model: torch.nn.Sequential, recipe: Recipe, data: Dataset, epochs: int, generator: torch.Generator
 ) -> Iterator[Epoch]:
     """Train the model in place, one epoch an item."""
-    images, labels = torch.tensor(examples.images), torch.tensor(examples.labels).long()
+    vectors, labels = torch.tensor(data.train.vectors), torch.tensor(data.train.labels).long()
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    steps = epochs * -(-len(images) // recipe.batch)
+    steps = epochs * -(-len(vectors) // recipe.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=steps, pct_start=0.05, cycle_momentum=False
     )
     for number in range(1, epochs + 1):
         loss, right = 0.0, 0
-        for batch in torch.randperm(len(images), generator=generator).split(recipe.batch):
-            pixels = distort(images[batch], recipe.distortion, generator)
-            logits = model(pixels.flatten(1) * PIXEL_UNIT)
+        for batch in torch.randperm(len(vectors), generator=generator).split(recipe.batch):
+            values = vectors[batch]
+            if recipe.distortion:
+                values = distort(values.reshape(-1, SIDE, SIDE), recipe.distortion, generator).flatten(1)
+            logits = model(values * data.unit)
             cost = functional.cross_entropy(logits, labels[batch])
             optimiser.zero_grad()
             cost.backward()
@@ -235,7 +233,7 @@ def _learn(
             schedule.step()
             loss += cost.item() * len(batch)
             right += int((logits.argmax(-1) == labels[batch]).sum())
-        yield Epoch(number, epochs, loss / len(images), right / len(images))
+        yield Epoch(number, epochs, loss / len(vectors), right / len(vectors))
 
 
 def _accuracy(logits: np.ndarray, examples: Examples) -> float:

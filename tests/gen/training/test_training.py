@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from gen.training.data import RECIPES, read_mnist, recipe_named
+from gen.training.data import RECIPES, Dataset, Examples, read_mnist, recipe_named
 from gen.training.results import Epoch
 from golden.bitlinear import forward_float
 from golden.errors import TritweaveError
@@ -89,7 +89,7 @@ def test_gradients_pass_straight_through():
 
 def test_export_makes_the_same_decisions():
     model = build((784, 40, 10), torch.Generator().manual_seed(4))
-    network = export(model, "fresh")
+    network = export(model, "fresh", Dataset(*2 * (Examples(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8)),)))
     assert [(layer.inputs, layer.outputs, layer.relu) for layer in network.layers] == [
         (784, 40, True),
         (40, 10, False),
@@ -116,7 +116,7 @@ def test_distort_leaves_an_image_alone_without_limits():
 def test_same_seed_same_checkpoint(data, tmp_path):
     def checkpoint(seed: int) -> bytes:
         path = tmp_path / "trained.safetensors"
-        write_checkpoint(path, train(SMALL, data, seed=seed).network)
+        write_checkpoint(path, train(SMALL, read_mnist(data), seed=seed).network)
         return path.read_bytes()
 
     first = checkpoint(7)
@@ -128,7 +128,7 @@ def test_same_seed_same_checkpoint(data, tmp_path):
 def test_training_learns_and_reports_what_the_golden_model_gives(data):
     epochs: list[Epoch] = []
     threads = torch.get_num_threads()
-    trained = train(SMALL, data, seed=0, epochs=30, progress=epochs.append)
+    trained = train(SMALL, read_mnist(data), seed=0, epochs=30, progress=epochs.append)
     assert [(epoch.number, epoch.epochs) for epoch in epochs] == [(number, 30) for number in range(1, 31)]
     assert epochs[-1].loss < epochs[0].loss
     assert epochs[-1].accuracy > epochs[0].accuracy
@@ -151,12 +151,12 @@ def test_training_learns_and_reports_what_the_golden_model_gives(data):
 )
 def test_bad_settings_are_named(data, settings, message):
     with pytest.raises(TritweaveError, match=message):
-        train(SMALL, data, **{"seed": 0, **settings})
+        train(SMALL, read_mnist(data), **{"seed": 0, **settings})
 
 
 def test_missing_data_is_named(tmp_path):
     with pytest.raises(TritweaveError, match=r"cannot read IDX file .*train-images-idx3-ubyte\.gz: No such file"):
-        train(SMALL, tmp_path, seed=0)
+        read_mnist(tmp_path)
 
 
 def test_unknown_recipe_is_named():
@@ -169,7 +169,7 @@ def test_truncated_data_is_named(data):
     path = data / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(TritweaveError, match=r"t10k-images-idx3-ubyte\.gz is not a whole gzip file"):
-        train(SMALL, data, seed=0)
+        read_mnist(data)
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_truncated_data_is_named(data):
 def test_wrong_data_is_named(data, name, array, message):
     write_idx(data / name, array.astype(np.uint8))
     with pytest.raises(TritweaveError, match=message):
-        train(SMALL, data, seed=0)
+        read_mnist(data)
 
 
 def test_the_float_twin_learns_and_its_file_holds_its_weights(data, tmp_path):
-    trained = train_float(SMALL, data, seed=0, epochs=30)
+    trained = train_float(SMALL, read_mnist(data), seed=0, epochs=30)
     assert trained.float_accuracy > 0.5
     assert trained.figures() == {"float_accuracy": trained.float_accuracy}
     trained.write(tmp_path / "twin.safetensors")
