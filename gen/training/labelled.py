@@ -56,8 +56,8 @@ def read_labelled(file: Path, labels: Path | None, sizes: Sequence[int], seed: i
     inputs, dtype, unit = _as_inputs(file, flat)
     order = np.random.default_rng(seed).permutation(len(flat))
     test_places, train_places = np.split(order, [len(flat) // TEST_SHARE])
-    parts = (Examples(inputs[places], answers[places]) for places in (train_places, test_places))
-    return Dataset(*parts, dtype, unit)
+    train, test = (Examples(inputs[places], answers[places]) for places in (train_places, test_places))
+    return Dataset(train, test, dtype, unit)
 
 
 def _checked(

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ LABELS = np.arange(60) % 3
 VECTORS = DRAWS.normal(size=(60, 8)) + 4 * np.eye(8)[LABELS]
 
 
-def archive(path: Path, **arrays: np.ndarray) -> Path:
+def archive(path: Path, **arrays: Any) -> Path:
     np.savez(path, **arrays)
     return path
 

@@ -26,6 +26,7 @@ from gen.training.trainer import (  # noqa: E402 - torch comes first
     train_float,
 )
 
+NOTHING = Examples(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8))
 SMALL = replace(RECIPES["mnist-small"], sizes=(784, 12, 10), epochs=2, batch=16)
 
 
@@ -89,7 +90,7 @@ def test_gradients_pass_straight_through():
 
 def test_export_makes_the_same_decisions():
     model = build((784, 40, 10), torch.Generator().manual_seed(4))
-    network = export(model, "fresh", Dataset(*2 * (Examples(np.zeros((1, 784), np.uint8), np.zeros(1, np.uint8)),)))
+    network = export(model, "fresh", Dataset(NOTHING, NOTHING))
     assert [(layer.inputs, layer.outputs, layer.relu) for layer in network.layers] == [
         (784, 40, True),
         (40, 10, False),
@@ -105,6 +106,7 @@ def test_export_makes_the_same_decisions():
 
 def test_distort_leaves_an_image_alone_without_limits():
     images = torch.tensor(np.random.default_rng(6).integers(0, 256, (3, 28, 28), np.uint8))
+    assert SMALL.distortion
     none = replace(SMALL.distortion, rotation=0, stretch=0, shear=0, shift=0, waves=0)
     torch.testing.assert_close(
         distort(images, none, torch.Generator().manual_seed(0)), images.float(), atol=1e-2, rtol=0
