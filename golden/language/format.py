@@ -141,12 +141,12 @@ class LanguageFormat:
     key_digits: int = 5
     value_digits: int = 5
     residual_bits: int = 16
-    fraction_bits: int = 2
-    gain_bits: int = 6
-    scale_bits: int = 8
+    fraction_bits: int = 3
+    gain_bits: int = 7
+    scale_bits: int = 10
     rotation_bits: int = 8
-    table_bits: int = 5
-    quantiser_bits: int = 16
+    table_bits: int = 6
+    quantiser_bits: int = 18
 
     def __post_init__(self) -> None:
         limits = {

@@ -25,7 +25,7 @@ from golden.quantise import quantise_activations
 from golden.trits import balanced_ternary
 
 LIMITS = [levels(digits) for digits in range(1, 6)] + [64, 100, 127]
-FORM = LanguageFormat(3, 3, 3)
+FORM = LanguageFormat(3, 3, 3, gain_bits=6, scale_bits=8, table_bits=5, quantiser_bits=16)
 
 
 def scalars(mantissas: list[Any], exponents: list[Any]) -> Scalars:
@@ -164,7 +164,7 @@ def test_weights_take_the_values_scales_with_them() -> None:
 
 @pytest.mark.parametrize("digits", range(1, 6))
 def test_the_widest_context_fits(digits: int) -> None:
-    form, limit = LanguageFormat(3, 3, digits), levels(digits)
+    form, limit = LanguageFormat(3, 3, digits, scale_bits=8), levels(digits)
     # Every weight but the largest was rounded up from little more than a half.
     weights = Weights(
         np.array([[[[[127] + [1] * 255]]]], np.int8), np.array([[[[[32767]]]]]), np.array([[[[[65800]]]]])
