@@ -61,3 +61,11 @@ class Cache:
         before = self.peaks[:, :, max(start - 1, 0), None]
         peaks = np.maximum.accumulate(self.value_scales.exponent[:, :, places], axis=2)
         self.peaks[:, :, places] = np.maximum(peaks, before)
+
+    def first(self, count: int) -> "Cache":
+        """Its first positions, as a view."""
+        places = np.s_[:, :, :count]
+        key_scales, value_scales = (
+            Scalars(scales.mantissa[places], scales.exponent[places]) for scales in (self.key_scales, self.value_scales)
+        )
+        return Cache(self.keys[places], self.values[places], key_scales, value_scales, self.peaks[places])

@@ -1,7 +1,7 @@
 """The decoder: the components in the order in which the hardware is chained."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,15 @@ class Sequences:
     saturated: int = 0
 
 
+class _Linear(NamedTuple):
+    """A block's trits, ready for products."""
+
+    attention: Linear
+    output: Linear
+    forward: Linear
+    down: Linear
+
+
 class Decoder:
     """The integer form of a language model.
 
@@ -52,13 +61,13 @@ class Decoder:
         self.model = model
         self.integers = IntegerModel.of(model)
         self._linear = [
-            [Linear.of(trits) for trits in (block.attention, block.output, block.forward, block.down)]
+            _Linear(*map(Linear.of, (block.attention, block.output, block.forward, block.down)))
             for block in self.integers.blocks
         ]
         self._head = Linear.of(self.integers.embedding, levels(self.integers.form.embedding_digits))
 
     def start(self, sequences: int = 1, positions: int | None = None) -> Sequences:
-        """New sequences, with room for the whole context, or for fewer positions."""
+        """New sequences, with room for the whole context, or for as many positions as will be taken."""
         shape = self.integers.shape
         positions = shape.context if positions is None else positions
         return Sequences([Cache.empty(shape, sequences, positions) for _ in self.integers.blocks])
@@ -77,48 +86,41 @@ class Decoder:
         return Logits(self._head.sums(vector.values), size.times(integers.logit, integers.form.scale_bits))
 
     def _attention(
-        self, block: IntegerBlock, linear: list[Linear], cache: Cache, residual: Integers, sequences: Sequences
+        self, block: IntegerBlock, linear: _Linear, cache: Cache, residual: Integers, sequences: Sequences
     ) -> Integers:
         shape, form = self.integers.shape, self.integers.form
         start, count = sequences.position, residual.shape[1]
         vector = normed(residual, block.attention_gains)
         size = relative_size(residual, vector.maximum, self.integers.epsilon, form.scale_bits)
-        sums = linear[0].sums(vector.values).reshape(*residual.shape[:2], -1, shape.head).swapaxes(1, 2)
+        sums = linear.attention.sums(vector.values).reshape(*residual.shape[:2], -1, shape.head).swapaxes(1, 2)
         query, key, value = np.split(sums, [shape.heads, shape.heads + shape.key_heads], axis=1)
         rotation, sizes = self.integers.rotation, Scalars(*(part[:, None] for part in size))
         cache.write(start, rotation.rotated(key, start), value, sizes, form)
 
         grouped = (len(residual), shape.key_heads, shape.sharing, count)
         small, exponent = quantised_query(rotation.rotated(query, start), sizes, block.score, form.scale_bits)
-        end = start + count
-        places = np.s_[:, :, :end]
-        key_scales, value_scales = (
-            Scalars(scales.mantissa[places], scales.exponent[places])
-            for scales in (cache.key_scales, cache.value_scales)
-        )
-        found = scores(small.reshape(*grouped, -1), exponent.reshape(*grouped, 1), cache.keys[places], key_scales, form)
-        past = np.arange(end) <= np.arange(start, end)[:, None]
+        seen = cache.first(start + count)
+        found = scores(small.reshape(*grouped, -1), exponent.reshape(*grouped, 1), seen.keys, seen.key_scales, form)
+        past = np.arange(start + count) <= np.arange(start, start + count)[:, None]
         powers = exponentials(found, past, form.table_bits)
-        peaks = cache.peaks[:, :, start:end]
-        weights = weighted(powers, value_scales, peaks, form.scale_bits)
-        heads = context(weights, cache.values[places], peaks, form)
+        peaks = seen.peaks[:, :, start:]
+        weights = weighted(powers, seen.value_scales, peaks, form.scale_bits)
+        heads = context(weights, seen.values, peaks, form)
         joined = heads.reshape(len(residual), shape.heads, count, shape.head).swapaxes(1, 2).reshape(residual.shape)
 
         vector = normed(joined, block.context_gains)
         size = relative_size(joined, vector.maximum, 0, form.scale_bits)
         scale = size.times(block.output_scale, form.scale_bits)
-        return self._added(residual, linear[1].sums(vector.values), scale, sequences)
+        return self._added(residual, linear.output.sums(vector.values), scale, sequences)
 
-    def _feed_forward(
-        self, block: IntegerBlock, linear: list[Linear], residual: Integers, sequences: Sequences
-    ) -> Integers:
+    def _feed_forward(self, block: IntegerBlock, linear: _Linear, residual: Integers, sequences: Sequences) -> Integers:
         bits = self.integers.form.scale_bits
-        gate, up = np.split(linear[2].sums(normed(residual, block.forward_gains).values), 2, axis=-1)
+        gate, up = np.split(linear.forward.sums(normed(residual, block.forward_gains).values), 2, axis=-1)
         hidden = squared_gate_times_up(gate, up)
         vector = normed(hidden, block.hidden_gains)
         size = relative_size(hidden, vector.maximum, 0, bits)
         scale = size.times(block.down_scale, bits)
-        return self._added(residual, linear[3].sums(vector.values), scale, sequences)
+        return self._added(residual, linear.down.sums(vector.values), scale, sequences)
 
     def _added(self, residual: Integers, sums: Integers, scale: Scalars, sequences: Sequences) -> Integers:
         result = added(residual, sums, scale, self.integers.form.residual_bits)
