@@ -28,7 +28,7 @@ def example(language: str, text: str) -> str:
 
 def test_the_device_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(example("python", "SimulatedDevice"), "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("Counters(frames=9, refused=0, lost=0, cycles=")
+    assert capsys.readouterr().out.startswith("Counters(frames=10, refused=0, lost=0, cycles=")
 
 
 def test_the_verilog_example_is_an_instance_of_an_engine(tmp_path: Path) -> None:
