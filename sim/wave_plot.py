@@ -11,17 +11,16 @@ from golden.files.disk import write_bytes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CORE = "core"
 ROWS = {
     "input words": (("", "i_valid"), ("", "i_ready")),
     "quantiser takes": (("quantizer", "i_valid"), ("quantizer", "i_ready")),
     "quantiser gives": (("quantizer", "o_valid"),),
-    "chunks issued": ((_CORE, "issue"),),
+    "chunks issued": (("sequencer", "issue"),),
     "drain gives": (("drain", "o_valid"),),
     "result words": (("", "o_valid"), ("", "o_ready")),
 }
 """What is shown: for each row the signals, module and name, that are all 1 when something passes."""
-_REGION = (_CORE, "region")
+_REGION = ("buffer", "region")
 """Colours the chunks: the region of `EngineConfig.buffer` that they are read from."""
 
 

@@ -115,7 +115,5 @@ def test_the_number_of_workers_has_limits(plan: Plan, vectors: np.ndarray) -> No
 def test_a_trace_of_something_else_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.vcd"
     other.write_text("$scope module top $end\n$var wire 1 ! clk $end\n$upscope $end\n$enddefinitions $end\n#0\n1!\n")
-    with pytest.raises(
-        TritweaveError, match=r"other\.vcd has no signals core\.issue, core\.region, .*; is it the trace"
-    ):
+    with pytest.raises(TritweaveError, match=r"other\.vcd has no signals buffer\.region, .*; is it the trace"):
         read_runs(other)
