@@ -84,13 +84,14 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 _PASSES = """
-proc; memory_collect; opt_merge; opt_clean; opt_dff; opt_clean -purge
+proc; memory_collect; opt_merge; opt_clean -purge
 attrmap -remove unused_bits -remove full_case -remove generator -remove top -remove src
 attrmap -modattr -remove generator -remove top -remove src
 write_verilog
 """
-"""From RTLIL to Verilog: a register's reset and enable stand where it is assigned, all else is ``assign``. What
-Amaranth writes by itself, ``always @*``, is never evaluated at time 0 by simulators in SystemVerilog's modes."""
+"""From RTLIL to Verilog: registers, and all else is ``assign``. What Amaranth writes by itself, ``always @*``, is never
+evaluated at time 0 by simulators in SystemVerilog's modes. Resets and enables stay in the data (no ``opt_dff``): found
+bit by bit, they would tear counters apart that are one carry chain, which iCE40 then routes through the fabric."""
 
 _UNKNOWN_OUTPUT = re.compile(r"(parameter \\INIT_VALUE (\d+)')x+")
 _OUTPUT_START = re.compile(r"^(  initial \w+ = .*)$", re.MULTILINE)

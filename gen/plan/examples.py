@@ -24,6 +24,9 @@ from golden.files.examples import (
 )
 from golden.schemes.network import AnyNetwork
 
+_DIGITS = 10
+"""A network with fewer outputs was not made for MNIST's labels."""
+
 VectorsOption = Annotated[
     Path | None,
     typer.Option("--vectors", metavar="FILE", help="Input vectors: IDX, .npy or .npz. Default: MNIST test images."),
@@ -84,8 +87,10 @@ def read_examples(
     source, answers = labels, None
     if labels is not None:
         answers = read_array(labels, LABELS)
-    elif vectors is None:
+    elif vectors is None and takes.outputs >= _DIGITS:
         source, answers = TEST_LABELS, read_array(TEST_LABELS, LABELS)
+    elif vectors is None:
+        return inputs, None
     elif vectors.suffix == ".npz":
         source, answers = vectors, first_named(read_arrays(vectors), LABELS)
     if answers is None or source is None:

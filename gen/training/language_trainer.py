@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from gen.training.decoder import Decoder
 from gen.training.language_recipes import LanguageRecipe
 from gen.training.optimisers import Muon, Schedule
 from golden.errors import TritweaveError
-from golden.files.disk import replacing
+from golden.files.disk import write_bytes
 from golden.language.format import LanguageFormat, Shape
 
 SAVED: Final = 60.0
@@ -96,8 +97,9 @@ class Run:
 
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""
-        with replacing(path) as temporary:
-            torch.save(self._state(), temporary)
+        content = BytesIO()
+        torch.save(self._state(), content)
+        write_bytes(path, content.getvalue())
 
     def load(self, path: Path) -> None:
         """Go on from a state; only the number of steps, and of those with falling rates, may have changed."""

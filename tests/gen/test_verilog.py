@@ -68,6 +68,7 @@ def test_the_header_lists_the_parameters(verilog: str) -> None:
     parameters = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in header(verilog, "Parameters"))
     assert parameters == {
         "network": "small",
+        "quantiser": "restoring dividers",
         "array": "portable, 2 rows x 4 columns",
         "lanes": "2",
         "vectors in flight": "2",
