@@ -90,8 +90,8 @@ attrmap -modattr -remove generator -remove top -remove src
 write_verilog
 """
 """From RTLIL to Verilog: registers, and all else is ``assign``. What Amaranth writes by itself, ``always @*``, is never
-evaluated at time 0 by simulators in SystemVerilog's modes. Resets and enables stay in the data (no ``opt_dff``): found
-bit by bit, they would tear counters apart that are one carry chain, which iCE40 then routes through the fabric."""
+evaluated at time 0 by simulators in SystemVerilog's modes. Resets and enables stay in the data: ``opt_dff`` finds
+them bit by bit, and would tear a register whose bits differ in them into several."""
 
 _UNKNOWN_OUTPUT = re.compile(r"(parameter \\INIT_VALUE (\d+)')x+")
 _OUTPUT_START = re.compile(r"^(  initial \w+ = .*)$", re.MULTILINE)

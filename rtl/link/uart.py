@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -85,14 +85,18 @@ class UartReceiver(wiring.Component):
         line = Signal(init=1)
         m.submodules.synchroniser = FFSynchronizer(self.rx, line, init=1)
         phase, tick = Signal(width), Signal()
-        m.d.sync += Cat(phase, tick).eq(phase + self.config.step)
+        # Half a bit, less the cycle in which the edge was seen and that of the tick's register.
+        early = min((1 << width - 1) + 2 * self.config.step, (1 << width) - 1)
+        # What is loaded goes through the adder, too: behind it, bits that are set and bits that are cleared would have
+        # resets of their own, and iCE40 cannot have these beside one another in one carry chain.
+        idle = Signal()
+        m.d.sync += Cat(phase, tick).eq(Mux(idle, early - self.config.step, phase) + self.config.step)
         taken = Signal(range(10))  # bits of the byte, its start bit included
         m.d.comb += self.o.payload.error.eq(~line)
         with m.FSM():
             with m.State("IDLE"):
-                # Half a bit, less the cycle in which the edge was seen and that of the tick's register.
-                early = min((1 << width - 1) + 2 * self.config.step, (1 << width) - 1)
-                m.d.sync += [phase.eq(early), tick.eq(0), taken.eq(0)]
+                m.d.comb += idle.eq(1)
+                m.d.sync += taken.eq(0)
                 with m.If(~line):
                     m.next = "BITS"
             with m.State("BITS"), m.If(tick):

@@ -53,8 +53,8 @@ class Memories(wiring.Component):
         return m
 
 
-# Half of the addresses lie close together, so that reads see what was written. What a read gives of a word that is being
-# written is undefined as we synthesise, so none is: the smallest memory has nine bits of address.
+# Half of the addresses lie close together, so that reads see what was written. What a read gives of a word that is
+# being written is undefined as we synthesise, so none is read: the smallest memory has nine bits of address.
 COMPARISON = """
 module comparison;
     reg clk = 0, enable, read = 0;
