@@ -31,8 +31,7 @@ class LanguageRecipe:
     warm_up
         Steps in which the rates rise.
     weight_decay
-        Of Muon: in every step the matrices shrink by this share of the learning rate. Without it they grow, and steps
-        that stay the same turn fewer and fewer trits.
+        Of Muon: in every step the matrices shrink by this share of the learning rate.
     prefix
         Bytes of a held-out document that are scored; None: as many as the context takes.
 
@@ -81,7 +80,7 @@ _STORIES: Final = LanguageRecipe(
 LANGUAGE_RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
-        LanguageRecipe("names", None, 16, 32, 2, 2, 1, 36, 16000, 9000, 64, 32, matrices=0.02, others=1e-2),
+        LanguageRecipe("names", None, 16, 32, 2, 2, 1, 36, 3000, 2000, 64, 32, matrices=0.01, others=1e-2),
         LanguageRecipe("shakespeare", None, 128, 64, 3, 2, 1, 104, 5500, 2700, 128, 32, matrices=0.02, others=1e-2),
         _STORIES,
         replace(_STORIES, name="stories-small", width=96, layers=4, heads=3, inner=192),

@@ -223,7 +223,7 @@ def test_rounded_softmax_weights_have_the_gradient_of_attention() -> None:
         (["depth=3"], "'depth=3' sets no value of a recipe"),
         (["layers=x"], "'layers=x' has no int behind the ="),
         (["steps=0"], "steps is 0"),
-        (["decay=999999"], "decay is 999999 steps of 16000"),
+        (["decay=999999"], "decay is 999999 steps of 3000"),
         (["others=0"], "the learning rate others is 0.0"),
     ],
 )
