@@ -30,8 +30,6 @@ class LanguageRecipe:
         Largest learning rate of Muon and of AdamW.
     warm_up
         Steps in which the rates rise.
-    weight_decay
-        Of Muon: in every step the matrices shrink by this share of the learning rate.
     prefix
         Bytes of a held-out document that are scored; None: as many as the context takes.
 
@@ -56,7 +54,6 @@ class LanguageRecipe:
     matrices: float = 0.05
     others: float = 3e-3
     warm_up: int = 30
-    weight_decay: float = 0.0
     prefix: int | None = None
 
     def __post_init__(self) -> None:
@@ -67,8 +64,6 @@ class LanguageRecipe:
         for name, rate in (("matrices", self.matrices), ("others", self.others)):
             if not 0 < rate < 10:
                 raise TritweaveError(f"the learning rate {name} is {rate}; it must be above 0 and below 10")
-        if not 0 <= self.weight_decay < 10:
-            raise TritweaveError(f"weight_decay is {self.weight_decay}; it must be 0 or more and below 10")
         if not 0 <= self.decay <= self.steps:
             raise TritweaveError(f"decay is {self.decay} steps of {self.steps}; it must be 0 to all of them")
 

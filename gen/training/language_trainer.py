@@ -70,7 +70,7 @@ class Run:
         self.model = Decoder(shape_of(recipe, vocabulary), form, torch.Generator().manual_seed(seed)).to(self.device)
         matrices = [parameter for name, parameter in self.model.named_parameters() if "_proj." in name]
         others = [parameter for name, parameter in self.model.named_parameters() if "_proj." not in name]
-        self.muon = Muon(matrices, recipe.matrices, decay=recipe.weight_decay)
+        self.muon = Muon(matrices, recipe.matrices)
         self.adam = torch.optim.AdamW(others, recipe.others, betas=(0.9, 0.98), weight_decay=0.0)
         self.losses: list[float] = []
 

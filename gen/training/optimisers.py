@@ -23,8 +23,6 @@ class Muon(torch.optim.Optimizer):
         Learning rate: the spectral norm of a step of a wide matrix; taller ones go further by √(rows / columns).
     momentum
         Of Nesterov's kind.
-    decay
-        Weight decay a step, times `lr`.
     steps
         Of Newton and Schulz.
 
@@ -35,14 +33,13 @@ class Muon(torch.optim.Optimizer):
         matrices: Iterable[torch.nn.Parameter],
         lr: float,
         momentum: float = 0.95,
-        decay: float = 0.0,
         steps: int = 5,
     ) -> None:
         by_shape: dict[tuple[int, ...], list[torch.nn.Parameter]] = {}
         for matrix in matrices:
             by_shape.setdefault(tuple(matrix.shape), []).append(matrix)
         groups = [{"params": group} for group in by_shape.values()]
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "decay": decay, "steps": steps})
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "steps": steps})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -57,7 +54,7 @@ class Muon(torch.optim.Optimizer):
             rows, columns = directions.shape[1:]
             reach = rate * max(1.0, rows / columns) ** 0.5
             for matrix, direction in zip(matrices, directions, strict=True):
-                matrix.mul_(1 - rate * group["decay"]).sub_(direction, alpha=reach)
+                matrix.sub_(direction, alpha=reach)
 
 
 def orthogonal(matrices: torch.Tensor, steps: int) -> torch.Tensor:
