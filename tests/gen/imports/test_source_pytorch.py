@@ -1,6 +1,5 @@
 """PyTorch's files, which the tests write themselves; where PyTorch is there, it reads them too."""
 
-import importlib.util
 import io
 import pickle
 import pickletools
@@ -188,10 +187,8 @@ def test_damage_is_named(tmp_path):
         open_source(tmp_path / "x.pt").read("fc")
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="PyTorch is an extra")
 def test_what_pytorch_writes_is_read_and_it_reads_what_these_tests_write(tmp_path):
-    import torch
-
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
     assert torch.load(plain(tmp_path / "x.pt"))["fc.weight"].tolist() == TRITS.tolist()
     model = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.ReLU()).to(torch.bfloat16)
     for value in (model.state_dict(), {"state_dict": model.state_dict()}, dict(model.named_parameters())):
