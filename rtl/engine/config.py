@@ -16,7 +16,7 @@ from rtl.engine.scaling import Scaling
 from rtl.limits import check_multiple, check_range
 from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
 from rtl.memory.loadable import LoadableMemory
-from rtl.quantiser.config import QuantizerConfig
+from rtl.quantiser.config import DIVIDERS, QuantizerConfig
 
 ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
 """The implementations of the array."""
@@ -77,7 +77,12 @@ class EngineConfig:
     writable: bool = True
 
     def __post_init__(self) -> None:
-        for name, value, known in (("packing", self.packing, PACKINGS), ("array", self.array, ARRAYS)):
+        choices = (
+            ("packing", self.packing, PACKINGS),
+            ("array", self.array, ARRAYS),
+            ("divider", self.divider, DIVIDERS),
+        )
+        for name, value, known in choices:
             if value not in known:
                 raise TritweaveError(f"engine: {name} is {value!r}; it is one of {', '.join(known)}")
         check_range("engine", "rows", self.rows, 1, 1024)

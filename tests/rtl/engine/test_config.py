@@ -106,6 +106,7 @@ def test_depths_beyond_their_limits_are_refused(owner: str, parts: str, depths: 
         ("engine", {"lanes": 3}, "rows is 4; it must be a multiple of lanes, which is 3"),
         ("engine", {"columns": 7}, "columns is 7; it must be a multiple of lanes, which is 2"),
         ("engine", {"packing": "1b"}, "packing is '1b'; it is one of 2b, 3t5b, 5t8b"),
+        ("engine", {"divider": "magic"}, "divider is 'magic'; it is one of restoring, multiplying"),
         ("engine", {"array": "magic"}, "array is 'magic'; it is one of portable"),
     ],
 )
