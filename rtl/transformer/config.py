@@ -123,7 +123,7 @@ class DecoderConfig:
 
     @property
     def linear_words(self) -> int:
-        """Words of the weight memory in front of the head's: query and key, value, output, gate, up, down of each block.
+        """Words of the weight memory in front of the head: query and key, value, output, gate, up, down of each block.
 
         Each begins with a tile, which has its chunks one after the other; a tile of the head has for each chunk its
         digits, the highest first.
