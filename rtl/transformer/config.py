@@ -123,14 +123,15 @@ class DecoderConfig:
 
     @property
     def linear_words(self) -> int:
-        """Words of the weight memory in front of the head: query and key, value, output, gate, up, down of each block.
+        """Words of the weight memory in front of the head.
 
-        Each begins with a tile, which has its chunks one after the other; a tile of the head has for each chunk its
-        digits, the highest first.
+        They are, of each block, query and key, each key head's value, output, gate, up, down. Each begins with a tile,
+        which has its chunks one after the other; a tile of the head has for each chunk its digits, the highest first.
         """
         shape = self.shape
         keys = shape.key_heads * shape.head
-        narrow = [shape.hidden + keys, keys, shape.hidden, shape.intermediate, shape.intermediate]
+        values = [shape.head] * shape.key_heads
+        narrow = [shape.hidden + keys, *values, shape.hidden, shape.intermediate, shape.intermediate]
         tiles = sum(map(self.tiles, narrow)) * self.chunks(shape.hidden)
         return shape.blocks * (tiles + self.tiles(shape.hidden) * self.chunks(shape.intermediate))
 

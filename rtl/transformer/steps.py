@@ -8,6 +8,15 @@ from rtl.layouts import indices
 from rtl.transformer.config import DecoderConfig
 
 
+class Unit(IntEnum):
+    """Who takes a step."""
+
+    ARRAY = 0
+    ELEMENTS = 1
+    QUANTISER = 2
+    SCALARS = 3
+
+
 class Source(IntEnum):
     """Where the array's trits come from."""
 
@@ -181,8 +190,8 @@ class Steps:
                 "target": self.result,
                 "peak": self.peak,
                 "scores": self.peak,
-                "region": self.region,
                 "head": indices(self.config.shape.key_heads),
+                "region": self.region,
                 "rewind": 1,
             }
         )
@@ -226,11 +235,39 @@ class Steps:
                 "results": 1,
                 "peak": self.peak,
                 "target": self.register,
-                "region": self.region,
                 "head": indices(self.config.shape.key_heads),
+                "region": self.region,
                 "rewind": 1,
             }
         )
+
+    def of(self, unit: Unit) -> data.StructLayout:
+        """The layout of a unit's steps."""
+        return (self.array, self.element, self.quantise, self.scalar)[unit]
+
+    @property
+    def entry(self) -> data.StructLayout:
+        """An entry of the program: a step, and when it is given.
+
+        ``unit``; ``waits``: a bit for each unit that must have nothing to do; ``last``: the section's end, of a block
+        or of the head; ``region``: in the step's place, plus the block's first; ``rewind``: in the step's place, in
+        the first block; ``step``: the bits of all other fields in their order.
+        """
+        return data.StructLayout(
+            {
+                "unit": Unit,
+                "waits": len(Unit),
+                "last": 1,
+                "region": self.region,
+                "rewind": 1,
+                "step": max(self.stored(unit).size for unit in Unit),
+            }
+        )
+
+    def stored(self, unit: Unit) -> data.StructLayout:
+        """What an entry's ``step`` has of a unit's steps."""
+        members = self.of(unit).members
+        return data.StructLayout({name: shape for name, shape in members.items() if name not in ("region", "rewind")})
 
     @property
     def place(self) -> data.StructLayout:
