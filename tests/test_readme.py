@@ -1,12 +1,15 @@
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from gen.output.files import write_output
 from gen.plan.command import plan_model
 from sim.toolchain import environment, verilator_root
+from tritweave import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -18,6 +21,20 @@ module top(
 {instance}
 endmodule
 """
+
+
+DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+SHELL = re.compile(r"```(\w*)\n(.*?)```|((?:^ {4}\S.*\n)+)", re.DOTALL | re.MULTILINE)
+COMMANDS = sorted(
+    {
+        shlex.join(shlex.split(line, comments=True)[1:])
+        for document in DOCUMENTS
+        for language, fenced, indented in SHELL.findall((ROOT / document).read_text())
+        if language in ("", "sh")
+        for line in (fenced or indented).replace("\\\n", " ").splitlines()
+        if re.match(r" *tritweave [a-z]", line)
+    }
+)
 
 
 def example(language: str, text: str) -> str:
@@ -53,3 +70,13 @@ def test_every_file_that_a_document_names_is_there(document: str) -> None:
     links += re.findall(r"`((?:\.\./)?(?:boards|docs|gen|golden|rtl|sim|tb|tests)/[\w/.-]+)`", text)
     assert links
     assert [link for link in links if not (folder / link).exists() and not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_a_document_shows_is_understood(command: str) -> None:
+    arguments, found = shlex.split(command), get_command(app)
+    while commands := getattr(found, "commands", None):
+        name, *arguments = arguments
+        assert name in commands
+        found = commands[name]
+    found.make_context("tritweave", arguments)
