@@ -17,6 +17,9 @@ from rtl.limits import check_multiple, check_range
 EXPONENT: Final = signed(9)
 """Of a scalar; a zero has the least one. `gen` refuses models whose constants could lead beyond it."""
 
+LEAST_EXPONENT: Final = -(1 << EXPONENT.width - 1)
+"""Of a scalar that is zero, and of no other."""
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -29,7 +32,7 @@ class DecoderConfig:
     rows, columns
         R, C: outputs and inputs a cycle of the array, 1 to 1024.
     lanes
-        L, values a cycle around it; divides R, C, and half a head.
+        L, values a cycle around it: a power of two; divides R, C, and half a head.
     packing
         How weights are stored, one of `golden.formats.PACKINGS`.
     choices
@@ -58,6 +61,8 @@ class DecoderConfig:
         check_multiple("decoder", "half a head", self.shape.head // 2, "lanes", self.lanes)
         check_multiple("decoder", "lanes", self.lanes, "choices", self.choices)
         check_range("decoder", "epsilon", self.epsilon, 0, (1 << EPSILON_BITS) - 1)
+        if self.lanes & self.lanes - 1:
+            raise TritweaveError(f"decoder: lanes is {self.lanes}; it must be a power of two")
         if self.packing not in PACKINGS:
             raise TritweaveError(f"decoder: packing is {self.packing!r}; it must be one of {', '.join(PACKINGS)}")
 
