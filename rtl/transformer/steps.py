@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from amaranth.hdl import signed
 from amaranth.lib import data
 
 from rtl.layouts import indices
@@ -172,6 +173,16 @@ class Steps:
                 "register": self.register,
             }
         )
+
+    @property
+    def sums(self) -> data.StructLayout:
+        """A word of the array's sums, of all its planes.
+
+        ``data``: the sums of L rows; ``index``: which word of its step it is; ``last``: whether it is the step's last;
+        ``step``: the step.
+        """
+        sums = data.ArrayLayout(signed(self.config.accumulator), self.config.lanes)
+        return data.StructLayout({"data": sums, "index": self.word, "last": 1, "step": self.array})
 
     @property
     def element(self) -> data.StructLayout:

@@ -1,0 +1,78 @@
+"""A product over a power of two that is known only then."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.limits import check_range
+
+
+class LaneShift(wiring.Component):
+    """Shifts a number to the right in two stages, and keeps the last bit that it loses, for whoever rounds.
+
+    Parameters
+    ----------
+    width
+        Bits of the number, sign included, 2 to 64.
+
+    Members
+    -------
+    i
+        In, signed(width).
+    amount
+        In, of `amount_bits`: by how much; its largest leaves nothing but the sign.
+    o
+        Out, signed(width): ``i / 2**amount``, rounded down, `LATENCY` cycles later.
+    lost
+        Out, 1: with `o`, the last bit that was shifted out, worth half; ``o + lost`` is rounded to nearest, ties
+        upwards.
+
+    Throughput: one number a cycle.
+
+    """
+
+    LATENCY = 2
+
+    i: Signal
+    amount: Signal
+    o: Signal
+    lost: Signal
+
+    def __init__(self, width: int):
+        check_range("lane shift", "width", width, 2, 64)
+        super().__init__(
+            {
+                "i": In(signed(width)),
+                "amount": In(self.amount_bits(width)),
+                "o": Out(signed(width)),
+                "lost": Out(1),
+            }
+        )
+
+    @staticmethod
+    def amount_bits(width: int) -> int:
+        """Bits of an amount: enough for `width`, at which nothing is left but the sign, rounded down, or 0."""
+        return width.bit_length()
+
+    def elaborate(self, platform) -> Module:
+        """The amount's higher bits first, because a stage of them is no deeper, and their registers hold for both."""
+        m = Module()
+        fine_bits = (len(self.amount) + 1) // 2
+        # A zero below the number is the bit that is lost where nothing is shifted.
+        shape = signed(len(self.i) + 1)
+        coarse, fine = Signal(shape), Signal(shape)
+        rest = Signal(fine_bits)
+        m.d.sync += [
+            coarse.eq(_shifted(Cat(Const(0, 1), self.i).as_signed(), self.amount[fine_bits:], fine_bits)),
+            rest.eq(self.amount[:fine_bits]),
+            fine.eq(_shifted(coarse, rest, 0)),
+        ]
+        m.d.comb += [self.o.eq(fine[1:].as_signed()), self.lost.eq(fine[0])]
+        return m
+
+
+def _shifted(value: Value, amount: Value, first: int) -> Value:
+    """A signed value, shifted to the right by `amount` times 2**first."""
+    for index, bit in enumerate(amount, first):
+        value = Mux(bit, value >> (1 << index), value)
+    return value
