@@ -8,7 +8,9 @@ from rtl.limits import check_range
 
 
 class LaneShift(wiring.Component):
-    """Shifts a number to the right in two stages, and keeps the last bit that it loses, for whoever rounds.
+    """Shifts a number to the right, and keeps the last bit that it loses, for whoever rounds.
+
+    One register stands in the middle; behind it there is room for an adder in front of the next.
 
     Parameters
     ----------
@@ -22,7 +24,7 @@ class LaneShift(wiring.Component):
     amount
         In, of `amount_bits`: by how much; its largest leaves nothing but the sign.
     o
-        Out, signed(width): ``i / 2**amount``, rounded down, `LATENCY` cycles later.
+        Out, signed(width): ``i / 2**amount``, rounded down, `LATENCY` cycle later.
     lost
         Out, 1: with `o`, the last bit that was shifted out, worth half; ``o + lost`` is rounded to nearest, ties
         upwards.
@@ -31,7 +33,7 @@ class LaneShift(wiring.Component):
 
     """
 
-    LATENCY = 2
+    LATENCY = 1
 
     i: Signal
     amount: Signal
@@ -55,18 +57,16 @@ class LaneShift(wiring.Component):
         return width.bit_length()
 
     def elaborate(self, platform) -> Module:
-        """The amount's higher bits first, because a stage of them is no deeper, and their registers hold for both."""
+        """Half of the amount's bits on either side of the register."""
         m = Module()
-        fine_bits = (len(self.amount) + 1) // 2
+        fine_bits = len(self.amount) // 2
+        coarse, rest = Signal(signed(len(self.i) + 1)), Signal(fine_bits)
         # A zero below the number is the bit that is lost where nothing is shifted.
-        shape = signed(len(self.i) + 1)
-        coarse, fine = Signal(shape), Signal(shape)
-        rest = Signal(fine_bits)
         m.d.sync += [
             coarse.eq(_shifted(Cat(Const(0, 1), self.i).as_signed(), self.amount[fine_bits:], fine_bits)),
             rest.eq(self.amount[:fine_bits]),
-            fine.eq(_shifted(coarse, rest, 0)),
         ]
+        fine = _shifted(coarse, rest, 0)
         m.d.comb += [self.o.eq(fine[1:].as_signed()), self.lost.eq(fine[0])]
         return m
 

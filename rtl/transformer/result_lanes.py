@@ -166,29 +166,23 @@ class ResultLanes(wiring.Component):
         layout = data.StructLayout(
             {
                 "valid": 1,
-                "first": 1,
                 "last": 1,
                 "result": Result,
-                "plain": 1,  # neither multiplied nor shifted
                 "rectify": 1,
                 "address": self.steps.result,
                 "peak": self.steps.peak,
-                "past": 1,  # its tokens are all before the one at hand
-                "present": 1,  # that is among them
+                "present": 1,  # the token at hand is one of its tokens
             }
         )
         stages = [Signal(layout, name=f"stage_{cycle}") for cycle in range(self.LATENCY + 1)]
         first = stages[0]
         m.d.comb += [
             first.valid.eq(self.sums.valid),
-            first.first.eq(word.index == 0),
             first.last.eq(word.last),
             first.result.eq(step.result),
-            first.plain.eq((step.result == Result.RAW) | ((step.result == Result.LOGIT) & self.greedy)),
             first.rectify.eq((step.result == Result.RAW) & step.rectify),
             first.address.eq(step.target + word.index),
             first.peak.eq(step.peak),
-            first.past.eq(word.index < here),
             first.present.eq(word.index == here),
         ]
         for before, after in pairwise(stages):
@@ -206,7 +200,7 @@ class ResultLanes(wiring.Component):
             scalars.register.eq(self.register),
             scalars.key_scales.eq(self.key_scales),
             scalars.result.eq(known.result),
-            scalars.plain.eq(known.plain),
+            scalars.plain.eq((known.result == Result.RAW) | ((known.result == Result.LOGIT) & self.greedy)),
         ]
         return scalars
 
@@ -216,7 +210,7 @@ class ResultLanes(wiring.Component):
         bits = {
             Result.SCORE: (1, widths.score),
             Result.RESIDUAL: (1, self.config.form.residual_bits),
-            Result.LOGIT: (~word.plain, LOGIT_BITS),
+            Result.LOGIT: (~self.greedy, LOGIT_BITS),
         }
         masks = [
             Mux((word.result == result) & needed, ones >> width - 1 << width - 1, 0)
@@ -246,17 +240,20 @@ class ResultLanes(wiring.Component):
         """Their peaks, of scores only up to the token at hand."""
         m.submodules.peaks = peaks = self.peaks
         score, results = word.result == Result.SCORE, peaks.i.payload
+        first, future = Signal(init=1), Signal()
+        with m.If(word.valid):
+            m.d.sync += [first.eq(word.last), future.eq((future | word.present) & ~word.last)]
         here = self.place.position[: (self.config.lanes - 1).bit_length()]
         m.d.comb += [
             peaks.i.valid.eq(word.valid),
             results.data.eq(self.s_write.payload.data),
             results.score.eq(score),
             results.keep.eq(score | (word.result == Result.RAW)),
-            results.first.eq(word.first),
+            results.first.eq(first),
             results.last.eq(word.last),
             results.peak.eq(word.peak),
             *(
-                counts.eq(~score | word.past | (word.present & (lane <= here)))
+                counts.eq(~score | (~future & (~word.present | (lane <= here))))
                 for lane, counts in enumerate(results.counts)
             ),
             self.finished.eq(peaks.finished),

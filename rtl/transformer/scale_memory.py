@@ -61,8 +61,8 @@ class ScaleMemory(wiring.Component):
 
     @staticmethod
     def place(config: DecoderConfig) -> data.StructLayout:
-        """Shape of a word's address: ``word`` within the region, and ``region``."""
-        return data.StructLayout({"word": indices(config.score_words), "region": Steps(config).region})
+        """Shape of a word's address: ``word`` within the region, and ``region``; words beyond the context are any."""
+        return data.StructLayout({"word": indices(config.words(config.shape.context)), "region": Steps(config).region})
 
     def elaborate(self, platform) -> Module:
         """One memory, written by lanes."""
