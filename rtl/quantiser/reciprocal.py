@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import ACTIVATION_MAX
-from rtl.layouts import indices, levels
+from rtl.layouts import indices
 from rtl.limits import check_range
+from rtl.selection import leading_zeros
 
 _BITS_A_CYCLE = 2
 _LEVEL_BITS = ACTIVATION_MAX.bit_length()
@@ -90,7 +91,7 @@ class Reciprocal(wiring.Component):
         divisor, power = Signal(width, reset_less=True), Signal(width, reset_less=True)
         stage = Signal(range(self.config.latency))
         with m.If(self.start):
-            m.d.sync += [peak.eq(self.peak), shift.eq(_leading_zeros(self.peak)), stage.eq(1)]
+            m.d.sync += [peak.eq(self.peak), shift.eq(leading_zeros(self.peak)), stage.eq(1)]
         with m.Elif(stage != 0):
             m.d.sync += stage.eq(Mux(stage == self.config.latency - 1, 0, stage + 1))
         remainder, quotient = Signal(width, reset_less=True), Signal(self.config.multiplier, reset_less=True)
@@ -112,17 +113,3 @@ class Reciprocal(wiring.Component):
                 bits.insert(0, fits)
             m.d.sync += [remainder.eq(rest), quotient.eq(Cat(*bits, quotient))]
         return m
-
-
-def _leading_zeros(value: Value) -> Value:
-    """How many bits of a value that is not 0 lie above its highest set bit, by halving."""
-    count: list[Value] = []
-    size = 1 << levels(len(value))
-    rest = Cat(Const(0, size - len(value)), value)
-    while size > 1:
-        size //= 2
-        upper, lower = rest[size : 2 * size], rest[:size]
-        empty = ~upper.any()
-        count.insert(0, empty)
-        rest = Mux(empty, lower, upper)
-    return Cat(*count)
