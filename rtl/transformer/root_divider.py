@@ -18,7 +18,7 @@ class RootDivider(wiring.Component):
     Parameters
     ----------
     width
-        Bits of an operand, an even number, ``2·digits`` to 64.
+        Bits of an operand, ``2·digits`` to 64.
     digits
         Of a root and of a quotient, 2 to 32.
 
