@@ -18,7 +18,8 @@ class RestoringDivider(RoundingDivider):
 
     127·a / m is at most 127, so seven quotient bits follow from a first remainder of ``127·a >> 7``, which is below m.
     Rounding needs one comparison more: the quotient goes up when ``2·remainder + lowest quotient bit > m``, which is
-    true above the tie and, at the tie, for odd quotients. The same holds for 70·a and a divisor of 9·m.
+    true above the tie and, at the tie, for odd quotients. The same holds for 70·a and a divisor of 9·m, and for any
+    limit below 127, by which a is multiplied then.
 
     Latency `latency`, of any width: the dividend, a cycle a quotient bit, the rounding. Interface: `RoundingDivider`.
     """
@@ -50,6 +51,8 @@ class RestoringDivider(RoundingDivider):
         dividend = (magnitude << _QUOTIENT_BITS) - magnitude
         if self.int4:
             dividend = Mux(self.wide, dividend, _times(magnitude, INT4[1] * INT4_CLIP[1]))
+        elif self.limited:
+            dividend = magnitude * self.limit
         # Bits of the product not yet brought down, above them the remainder; the quotient enters from below.
         remainder = Signal(bits, name=f"remainder_{lane}", reset_less=True)
         pending = Signal(_QUOTIENT_BITS, name=f"pending_{lane}", reset_less=True)

@@ -17,24 +17,26 @@ from sim.pysim import Driver, Pauses, never, seeded, trace
 
 
 class Word(NamedTuple):
-    """Signed dividends, one a lane, the peak that no magnitude exceeds, and whether they become int8 or int4."""
+    """Signed dividends, one a lane, the peak that no magnitude exceeds, whether they become int8 or int4, the limit."""
 
     values: list[int]
     peak: int
     wide: bool = True
+    limit: int = 127
 
     @property
     def expected(self) -> list[int]:
         """By definition; Python rounds a fraction half to even."""
         if self.wide:
-            return [round(Fraction(127 * value, self.peak)) for value in self.values]
+            return [round(Fraction(self.limit * value, self.peak)) for value in self.values]
         return [min(round(Fraction(70 * value, 9 * self.peak)), 7) for value in self.values]
 
 
 def shared(divider: RoundingDivider, word: Word) -> dict[str, Any]:
     """What all lanes are given of a word's peak."""
     if not isinstance(divider, MultiplyingDivider):
-        return {"divisor": word.peak} | ({"wide": word.wide} if divider.int4 else {})
+        options = {"wide": word.wide} if divider.int4 else {"limit": word.limit} if divider.limited else {}
+        return {"divisor": word.peak} | options
     power, fraction = 1 << divider.width - word.peak.bit_length(), divider.config.fraction
     return {"divisor": {"multiplier": (127 << fraction) // (word.peak * power) + 1, "power": power}}
 
@@ -85,32 +87,49 @@ def test_every_int4_quotient_of_five_bits_is_exact_whatever_its_neighbours_are()
     assert quotients(RestoringDivider(1, 5, int4=True), words) == [word.expected for word in words]
 
 
+def test_every_limited_quotient_of_few_bits_is_exact_whatever_its_neighbours_limits_are() -> None:
+    limits = [0, 1, 4, 13, 40, 64, 99, 121, 127]
+    words = [
+        Word([value], peak, limit=limits[(value + peak + turn) % len(limits)])
+        for turn in range(len(limits))
+        for peak in range(1, 8)
+        for value in range(-peak, peak + 1)
+    ]
+    assert quotients(RestoringDivider(1, 3, limited=True), words) == [word.expected for word in words]
+
+
 @st.composite
-def divisions(draw: st.DrawFn, widths: range, *, int4: bool = False) -> tuple[int, int, list[Word]]:
+def divisions(
+    draw: st.DrawFn, widths: range, *, int4: bool = False, limited: bool = False
+) -> tuple[int, int, list[Word]]:
     lanes, width = draw(st.integers(1, 4)), draw(st.sampled_from(widths))
     words: list[Word] = []
     for _ in range(draw(st.integers(1, 12))):
         peak = draw(st.integers(1, (1 << width) - 1))
         wide = not int4 or draw(st.booleans())
+        limit = draw(st.integers(0, 127)) if limited else 127
         # Near half quotients, where rounding decides, and anywhere.
-        most, unit, share = (126, 1, 254) if wide else (7, 9, 140)
-        ties = st.integers(0, most).map(lambda quotient: (2 * quotient + 1) * unit * peak // share)  # noqa: B023
+        most, unit, share = (max(limit - 1, 0), 1, max(2 * limit, 1)) if wide else (7, 9, 140)
+        ties = st.integers(0, most).map(lambda quotient: min((2 * quotient + 1) * unit * peak // share, peak))  # noqa: B023
         magnitude = st.one_of(st.integers(0, peak), ties, ties.map(lambda tie: min(tie + 1, peak)))  # noqa: B023
         value = st.builds(lambda size, negative: -size if negative else size, magnitude, st.booleans())
-        words.append(Word(draw(st.lists(value, min_size=lanes, max_size=lanes)), peak, wide))
+        words.append(Word(draw(st.lists(value, min_size=lanes, max_size=lanes)), peak, wide, limit))
     return lanes, width, words
 
 
-@pytest.mark.parametrize("kind", ["int8", "int4", "multiplying"])
+@pytest.mark.parametrize("kind", ["int8", "int4", "limited", "multiplying"])
 @settings(max_examples=40, deadline=None)
 @given(data=st.data(), share=st.sampled_from((0.0, 0.3, 0.7)), seed=st.integers(0, 99))
 def test_quotients_are_exact_and_hold_while_the_pipeline_is_not_enabled(
     kind: str, data: st.DataObject, share: float, seed: int
 ) -> None:
-    multiplying, int4 = kind == "multiplying", kind == "int4"
-    lanes, width, words = data.draw(divisions(range(8, 33) if multiplying else range(1, 63), int4=int4))
+    multiplying, int4, limited = (kind == name for name in ("multiplying", "int4", "limited"))
+    widths = range(8, 33) if multiplying else range(1, 63)
+    lanes, width, words = data.draw(divisions(widths, int4=int4, limited=limited))
     make = DIVIDERS["multiplying" if multiplying else "restoring"]
-    assert quotients(make(lanes, width, int4=int4), words, seeded(seed, share)) == [word.expected for word in words]
+    assert quotients(make(lanes, width, int4=int4, limited=limited), words, seeded(seed, share)) == [
+        word.expected for word in words
+    ]
 
 
 @pytest.mark.parametrize("make", DIVIDERS.values())
@@ -139,6 +158,13 @@ def test_a_width_that_products_do_not_do_is_refused(width: int) -> None:
     message = f"^reciprocal: width is {width}; it must be an integer from 8 to 32$"
     with pytest.raises(TritweaveError, match=message):
         MultiplyingDivider(1, width)
+
+
+def test_limits_are_refused_where_they_are_not_known() -> None:
+    with pytest.raises(TritweaveError, match=r"^divider: int4 and limited are True; groups of four bits have fixed"):
+        RestoringDivider(1, 8, int4=True, limited=True)
+    with pytest.raises(TritweaveError, match=r"^multiplying divider: limited is True; limits of words need the"):
+        MultiplyingDivider(1, 8, limited=True)
 
 
 def test_products_do_not_make_int4() -> None:
