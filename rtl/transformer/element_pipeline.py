@@ -1,0 +1,236 @@
+"""The arithmetic of the element lanes: two products an element, and what stands in front of and behind them."""
+
+from typing import Any, Final
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.formats import ACTIVATION_MAX
+from golden.language.format import EXPONENTIAL_BITS, VECTOR_BITS
+from rtl.layouts import ACTIVATION
+from rtl.pipeline import delayed, registered
+from rtl.transformer.config import EXPONENT, DecoderConfig
+from rtl.transformer.steps import Element
+
+_CUBE_SHIFT: Final = (ACTIVATION_MAX**3).bit_length() + 1 - VECTOR_BITS
+"""Bits that relu²(gate)·up leaves out."""
+_POWER_BITS: Final = EXPONENTIAL_BITS + 1
+"""Of a power of two that is at most 1."""
+
+
+def power_table(bits: int) -> list[int]:
+    """``2**-f`` for f = 0, 1/2**bits, 2/2**bits, … as multiples of ``2**-EXPONENTIAL_BITS``, to nearest."""
+    return [round(2 ** (EXPONENTIAL_BITS - index / (1 << bits))) for index in range(1 << bits)]
+
+
+class ElementPipeline(wiring.Component):
+    """What the element lanes make of a word of operands; a new word, of any operation, in each cycle.
+
+    Parameters
+    ----------
+    config
+        The decoder.
+
+    Members
+    -------
+    control
+        In, `control_layout`: ``element``, what to do; ``far``, of a rotation, whether it is the cycle after the one of
+        a pair's first element; ``counted``, of softmax, how many of the word's tokens count.
+    s, gate, up
+        In, ArrayLayouts, with `control`: results; or what relu²(gate)·up is made of.
+    largest
+        In, with `control`: the largest score.
+    x
+        In, ArrayLayout, `X_DELAY` cycles later: the residual.
+    gains, rotations, scales
+        In, ArrayLayouts, `FACTOR_DELAY` cycles later: second factors.
+    largest_exponent
+        In, with `scales`: what these are aligned to; none that counts is larger.
+    squares
+        Out, ArrayLayout, `SQUARE_LATENCY` cycles later: squares of norms' elements, or softmax's powers of two.
+    y
+        Out, ArrayLayout, `LATENCY` cycles later: the result. A rotation's word is taken with the one in the next cycle,
+        as ``(near, far)``.
+
+    """
+
+    X_DELAY: Final = 2
+    """The distance to the largest score, and its power of two in the table."""
+    FACTOR_DELAY: Final = X_DELAY + 1
+    """The operand."""
+    SQUARE_LATENCY: Final = FACTOR_DELAY + 2
+    """The two factors, and the product."""
+    LATENCY: Final = SQUARE_LATENCY + 2
+    """The sum of two products, and its shift."""
+
+    control: data.View
+    s: data.View
+    gate: data.View
+    up: data.View
+    largest: Signal
+    x: data.View
+    gains: data.View
+    rotations: data.View
+    scales: data.View
+    largest_exponent: Signal
+    squares: data.View
+    y: data.View
+
+    def __init__(self, config: DecoderConfig):
+        self.config = config
+        form, lanes = config.form, config.lanes
+        bits = max(form.residual_bits, VECTOR_BITS, config.widths.linear, _POWER_BITS + 1)
+        self.operand = signed(bits)
+        """Shape of an element in front of the products."""
+        self.factor = signed(max(form.gain_bits, form.rotation_bits + 1, form.scale_bits) + 1)
+        """Shape of what it is multiplied by."""
+
+        def words(shape: Any) -> data.ArrayLayout:
+            return data.ArrayLayout(shape, lanes)
+
+        super().__init__(
+            {
+                "control": In(self.control_layout(config)),
+                "s": In(words(signed(config.result))),
+                "gate": In(words(ACTIVATION)),
+                "up": In(words(ACTIVATION)),
+                "largest": In(signed(config.widths.score)),
+                "x": In(words(signed(form.residual_bits))),
+                "gains": In(words(signed(form.gain_bits + 1))),
+                "rotations": In(words(self.rotation_layout(config))),
+                "scales": In(words(config.scalar)),
+                "largest_exponent": In(EXPONENT),
+                "squares": Out(words(unsigned(2 * bits - 1))),
+                "y": Out(words(signed(config.vector))),
+            }
+        )
+
+    @staticmethod
+    def control_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of what accompanies a word."""
+        return data.StructLayout({"element": Element, "far": 1, "counted": range(config.lanes + 1)})
+
+    @staticmethod
+    def rotation_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of an angle, in units of ``2**-rotation_bits``."""
+        wave = signed(config.form.rotation_bits + 2)
+        return data.StructLayout({"cosine": wave, "sine": wave})
+
+    def elaborate(self, platform) -> Module:
+        """Operand, products, result, lane by lane; what all lanes share is delayed here."""
+        m = Module()
+        controls = [self.control]
+        for stage in range(self.LATENCY - 1):
+            controls.append(
+                self.control_layout(self.config)(registered(m, controls[-1].as_value(), f"control_{stage}"))
+            )
+        kinds = [control.element for control in controls]
+        for lane in range(self.config.lanes):
+            distance, power, none = self._power(m, lane, controls)
+            candidates = {
+                Element.NORM: self.x[lane],
+                Element.CONTEXT_NORM: distance.as_signed(),
+                Element.HIDDEN_NORM: self._cube(m, lane),
+                Element.ROTATE: distance.as_signed(),
+                Element.POWERS: Mux(none, 0, power),
+            }
+            operand = Signal(self.operand, name=f"operand_{lane}", reset_less=True)
+            with m.Switch(kinds[self.X_DELAY]):
+                for element, candidate in candidates.items():
+                    with m.Case(element):
+                        m.d.sync += operand.eq(candidate)
+            control = controls[self.FACTOR_DELAY]
+            product, other = self._products(m, lane, control, operand, distance.as_signed())
+            m.d.comb += self.squares[lane].eq(other)
+            self._result(m, lane, kinds[self.SQUARE_LATENCY :], product, other)
+        return m
+
+    def _power(self, m: Module, lane: int, controls: list[data.View]) -> tuple[Signal, Value, Signal]:
+        """A result as it is; of softmax, 2 to the power of how far it lies below the largest, and whether it's none."""
+        bits, score = self.config.form.table_bits, self.config.widths.score
+        powers = controls[0].element == Element.POWERS
+        result = self.s[lane]
+        first = Signal(self.config.result, name=f"distance_{lane}", reset_less=True)
+        m.d.sync += first.eq(Mux(powers, self.largest - result, result))
+        distance = registered(m, first, f"passed_{lane}", reset_less=True)
+        counts = Signal(name=f"counts_{lane}")
+        m.d.comb += counts.eq(lane < controls[1].counted)
+        whole_bits = (_POWER_BITS - 1).bit_length()
+        far = first[bits + whole_bits : score].any()
+        none = registered(m, far | ~counts, f"none_{lane}", reset_less=True)
+        m.submodules[f"table_{lane}"] = table = Memory(shape=_POWER_BITS, depth=1 << bits, init=power_table(bits))
+        read = table.read_port()
+        m.d.comb += read.addr.eq(first[:bits])
+        return distance, read.data >> distance[bits : bits + whole_bits], none
+
+    def _cube(self, m: Module, lane: int) -> Value:
+        """relu²(gate) · up, rounded."""
+        magnitude = self.gate[lane][: ACTIVATION.width - 1]
+        square = registered(m, magnitude * magnitude, f"square_{lane}", reset_less=True)
+        up = registered(m, self.up[lane], f"up_{lane}", reset_less=True)
+        cube = Signal(signed(VECTOR_BITS + _CUBE_SHIFT), name=f"cube_{lane}", reset_less=True)
+        m.d.sync += cube.eq(square * up)
+        return _rounded(cube, _CUBE_SHIFT)
+
+    def _products(
+        self, m: Module, lane: int, control: data.View, operand: Signal, passed: Value
+    ) -> tuple[Signal, Signal]:
+        """The element times its factor, and the other product: a square, the pair's other half, or an element as it is.
+
+        While a pair's first element is the operand, the second one is in `passed`; the first is in `element` next.
+        """
+        element = registered(m, operand, f"element_{lane}", reset_less=True)
+        factor = Signal(self.factor, name=f"factor_{lane}", reset_less=True)
+        other = Signal(self.operand, name=f"other_{lane}", reset_less=True)
+        other_factor = Signal(self.operand, name=f"other_factor_{lane}", reset_less=True)
+        rotation, mantissa = self.rotations[lane], self.scales[lane].mantissa
+        with m.Switch(control.element):
+            with m.Case(Element.ROTATE):
+                m.d.sync += [
+                    factor.eq(rotation.cosine),
+                    other.eq(Mux(control.far, element, passed)),
+                    other_factor.eq(Mux(control.far, rotation.sine, -rotation.sine)),
+                ]
+            with m.Case(Element.POWERS):
+                m.d.sync += [factor.eq(mantissa), other.eq(operand), other_factor.eq(1)]
+            with m.Default():
+                m.d.sync += [factor.eq(self.gains[lane]), other.eq(operand), other_factor.eq(operand)]
+        product = registered(m, element * factor, f"product_{lane}", reset_less=True)
+        return product, registered(m, other * other_factor, f"other_product_{lane}", reset_less=True)
+
+    def _result(self, m: Module, lane: int, kinds: list[Value], product: Signal, other: Signal) -> None:
+        """The product, or of a rotation the sum of both, shifted and rounded; of softmax, shifted to its scale."""
+        form = self.config.form
+        total = Signal(product.shape(), name=f"total_{lane}", reset_less=True)
+        m.d.sync += total.eq(product + Mux(kinds[0] == Element.ROTATE, other[: len(total)].as_signed(), 0))
+        weight = total[form.scale_bits : form.scale_bits + EXPONENTIAL_BITS]
+        behind = self._behind(m, lane, len(weight))
+        shifts = {
+            Element.NORM: max(form.residual_bits + form.gain_bits - form.quantiser_bits, 0),
+            Element.CONTEXT_NORM: max(VECTOR_BITS + form.gain_bits - form.quantiser_bits, 0),
+            Element.ROTATE: form.rotation_bits,
+        }
+        shifts[Element.HIDDEN_NORM] = shifts[Element.CONTEXT_NORM]
+        result = Signal(self.y[lane].shape(), name=f"result_{lane}")
+        with m.Switch(kinds[1]):
+            for element, shift in shifts.items():
+                with m.Case(element):
+                    m.d.comb += result.eq(_rounded(total, shift))
+            with m.Default():
+                m.d.comb += result.eq(weight >> behind)
+        m.d.sync += self.y[lane].eq(result)
+
+    def _behind(self, m: Module, lane: int, bits: int) -> Value:
+        """How far a value's exponent lies below the largest, or so far that nothing is left of `bits` bits."""
+        difference = Signal(EXPONENT.width, name=f"difference_{lane}")
+        amount = Signal(bits.bit_length(), name=f"behind_{lane}", reset_less=True)
+        m.d.comb += difference.eq(self.largest_exponent - self.scales[lane].exponent)
+        m.d.sync += amount.eq(difference[: len(amount)] | difference[len(amount) :].any().replicate(len(amount)))
+        return delayed(m, amount, self.LATENCY - 1 - self.FACTOR_DELAY - 1, f"behind_{lane}", reset_less=True)
+
+
+def _rounded(value: Value, shift: int) -> Value:
+    """A signed value over ``2**shift``, to nearest, ties upwards."""
+    return (value >> shift) + value[shift - 1] if shift else value

@@ -1,0 +1,127 @@
+"""What the element lanes find out about a vector: its largest magnitude and its sum."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.layouts import levels
+from rtl.pipeline import delayed, registered
+from rtl.quantiser.maxima import largest
+from rtl.transformer.config import DecoderConfig
+from rtl.transformer.peak_memory import PeakMemory
+from rtl.transformer.steps import Steps
+
+
+class ElementSums(wiring.Component):
+    """The largest magnitude and the sum of each vector's elements, kept by its number.
+
+    Parameters
+    ----------
+    config
+        The decoder.
+    square
+        Bits of what is added up, no sign.
+    lead
+        Cycles by which what is added up comes before what the largest magnitude is found of.
+
+    Members
+    -------
+    word
+        In, `word_layout`, with `squares`: ``first``, ``last``, of its vector; ``epsilon``, whether the sum starts with
+        `DecoderConfig.epsilon` instead of 0; ``index``, the vector's number.
+    squares
+        In, ArrayLayout: what is added up. A vector's words come without a gap.
+    values
+        In, ArrayLayout, `lead` cycles later.
+    peak_address, peak
+        In, Out, ArrayLayouts of `READERS`: the largest magnitude of the vector of that number, a cycle later.
+    sum_address, sum
+        In, Out: its sum, a cycle later.
+
+    Latency: `latency` cycles from a vector's last word to the first in which both can be read.
+
+    """
+
+    READERS = 2
+
+    word: data.View
+    squares: data.View
+    values: data.View
+    peak_address: data.View
+    peak: data.View
+    sum_address: Signal
+    sum: Signal
+
+    def __init__(self, config: DecoderConfig, square: int, lead: int):
+        self.config, self.lead = config, lead
+        number = Steps(config).peak
+        super().__init__(
+            {
+                "word": In(self.word_layout(config)),
+                "squares": In(data.ArrayLayout(square, config.lanes)),
+                "values": In(data.ArrayLayout(signed(config.vector), config.lanes)),
+                "peak_address": In(data.ArrayLayout(number, self.READERS)),
+                "peak": Out(data.ArrayLayout(config.vector - 1, self.READERS)),
+                "sum_address": In(number),
+                "sum": Out(config.square_sum),
+            }
+        )
+
+    @staticmethod
+    def word_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of what accompanies a word."""
+        return data.StructLayout({"first": 1, "last": 1, "epsilon": 1, "index": Steps(config).peak})
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a vector's last word to its peak and sum: magnitude, tree, the largest so far, the memory."""
+        return self.lead + 1 + levels(self.config.lanes) + 1 + 1
+
+    def elaborate(self, platform) -> Module:
+        """Two trees, what stands behind them, and the memories."""
+        m = Module()
+        config, depth = self.config, levels(self.config.lanes)
+        numbers = len(Steps(config).peak)
+        m.submodules.peaks = peaks = PeakMemory(unsigned(config.vector - 1), numbers, self.READERS)
+        m.submodules.sums = sums = PeakMemory(unsigned(config.square_sum), numbers, 1)
+        layout = self.word_layout(config)
+        summed = layout(delayed(m, self.word.as_value(), depth, "summed"))
+        added = layout(registered(m, summed.as_value(), "added"))
+        total = Signal(config.square_sum, reset_less=True)
+        start = Mux(summed.epsilon, config.epsilon, 0)
+        m.d.sync += total.eq(Mux(summed.first, start, total) + _sum(m, [*self.squares], depth))
+        compared = layout(delayed(m, added.as_value(), self.lead, "compared"))
+        found = layout(registered(m, compared.as_value(), "found"))
+        magnitudes = [
+            registered(m, Mux(value < 0, -value, value)[: len(value) - 1], f"magnitude_{lane}", reset_less=True)
+            for lane, value in enumerate(self.values)
+        ]
+        value = largest(m, magnitudes, depth)
+        peak = Signal(config.vector - 1, reset_less=True)
+        with m.If(compared.first | (value > peak)):
+            m.d.sync += peak.eq(value)
+        for memory, word, result in ((sums, added, total), (peaks, found, peak)):
+            m.d.comb += [
+                memory.write.valid.eq(word.last),
+                memory.write.payload.index.eq(word.index),
+                memory.write.payload.value.eq(result),
+            ]
+        m.d.comb += [
+            peaks.address.eq(self.peak_address),
+            self.peak.eq(peaks.value),
+            sums.address[0].eq(self.sum_address),
+            self.sum.eq(sums.value[0]),
+        ]
+        return m
+
+
+def _sum(m: Module, values: Sequence[Value], depth: int) -> Value:
+    """The sum of unsigned values, `depth` cycles later, no fewer than `levels` of their number."""
+    for level in range(depth):
+        pairs = [values[at : at + 2] for at in range(0, len(values), 2)]
+        values = [
+            registered(m, sum(pair[1:], pair[0]), f"sum_{level}_{at}", reset_less=True) for at, pair in enumerate(pairs)
+        ]
+    return values[0]
