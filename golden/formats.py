@@ -87,7 +87,10 @@ ONES_COMPLEMENT: Final = Correction("ones' complement", 0, 0, 1)
 OFFSET_BINARY: Final = Correction("offset binary", 1, -128, -127)
 """x is u = x + 128 and -x is 255 - u."""
 
-CORRECTIONS: Final = {correction.code: correction for correction in (ONES_COMPLEMENT, OFFSET_BINARY)}
+EXACT: Final = Correction("exact", 2, 0, 0)
+"""The sums lack nothing."""
+
+CORRECTIONS: Final = {correction.code: correction for correction in (ONES_COMPLEMENT, OFFSET_BINARY, EXACT)}
 
 
 def accumulator_width(inputs: int) -> int:

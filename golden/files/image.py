@@ -8,7 +8,7 @@ Format, little-endian
     4       u16     version, 1
     6       u8      trits in a group of the packing (1: ``2b``, 3: ``3t5b``, 5: ``5t8b``)
     7       u8      low half: correction, a code of `golden.formats.CORRECTIONS` (0: ones' complement, 1: offset
-                    binary); high half: an index of `golden.formats.SCALES`, 0 without scales
+                    binary, 2: exact); high half: an index of `golden.formats.SCALES`, 0 without scales
     8       u16     rows of the array
     10      u16     columns of the array
     12      u16     lanes of the streams

@@ -3,9 +3,10 @@ only.
 """
 
 from rtl.array.ecp5 import Ecp5Array
+from rtl.array.exact import ExactArray
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
 from rtl.array.trit_decoder import TritDecoder
 
-__all__ = ["ArrayConfig", "Ecp5Array", "Ice40Array", "MacArray", "PortableArray", "TritDecoder"]
+__all__ = ["ArrayConfig", "Ecp5Array", "ExactArray", "Ice40Array", "MacArray", "PortableArray", "TritDecoder"]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from golden.formats import Correction, accumulator_width
 from rtl.layouts import ACTIVATION, TRIT
@@ -24,7 +24,8 @@ class ArrayConfig:
     columns
         C, inputs a chunk, 1 to 1024.
     inputs
-        Longest input vector that is summed, 1 to 65536; the accumulators hold any such sum.
+        Longest input vector that is summed, 1 to 2**23; the accumulators hold any such sum. For numbers of several
+        digits, times the largest of them.
 
     """
 
@@ -35,7 +36,7 @@ class ArrayConfig:
     def __post_init__(self) -> None:
         check_range("array", "rows", self.rows, 1, 1024)
         check_range("array", "columns", self.columns, 1, 1024)
-        check_range("array", "inputs", self.inputs, 1, 65536)
+        check_range("array", "inputs", self.inputs, 1, 1 << 23)
 
     @property
     def accumulator_width(self) -> int:
@@ -86,10 +87,11 @@ class MacArray(wiring.Component):
     done: Signal
     sums: data.View
 
-    def __init__(self, config: ArrayConfig):
+    def __init__(self, config: ArrayConfig, more: dict[str, Member] | None = None):
         self.config = config
         super().__init__(
-            {
+            (more or {})
+            | {
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),

@@ -8,6 +8,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, SCALES, SEGMENT_FIELDS, Correction
 from rtl.array.ecp5 import Ecp5Array
+from rtl.array.exact import ExactArray
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
@@ -18,7 +19,12 @@ from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
 from rtl.memory.loadable import LoadableMemory
 from rtl.quantiser.config import DIVIDERS, QuantizerConfig
 
-ARRAYS: dict[str, type[MacArray]] = {"portable": PortableArray, "ecp5": Ecp5Array, "ice40": Ice40Array}
+ARRAYS: dict[str, type[MacArray]] = {
+    "portable": PortableArray,
+    "exact": ExactArray,
+    "ecp5": Ecp5Array,
+    "ice40": Ice40Array,
+}
 """The implementations of the array."""
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from golden.errors import TritweaveError
 from golden.files.image import Geometry, LayerProgram, MemoryImage
-from golden.formats import CORRECTIONS, MEMORIES, OFFSET_BINARY, ONES_COMPLEMENT, PACKINGS, PROGRAM_FIELDS
+from golden.formats import CORRECTIONS, EXACT, MEMORIES, OFFSET_BINARY, ONES_COMPLEMENT, PACKINGS, PROGRAM_FIELDS
 
 # One layer of 5 inputs and 2 outputs on an array of 2 rows and 3 columns with streams of 2 lanes.
 HEADER = """
@@ -71,7 +71,7 @@ def test_a_whole_image_byte_by_byte():
     assert_same(MemoryImage.from_bytes(content(HEADER + PAYLOAD)), IMAGE)
 
 
-@pytest.mark.parametrize(("correction", "code"), [(ONES_COMPLEMENT, 0), (OFFSET_BINARY, 1)])
+@pytest.mark.parametrize(("correction", "code"), [(ONES_COMPLEMENT, 0), (OFFSET_BINARY, 1), (EXACT, 2)])
 def test_the_header_says_what_the_corrections_are(correction, code):
     assert CORRECTIONS[code] is correction
     geometry = IMAGE.geometry._replace(correction=correction)

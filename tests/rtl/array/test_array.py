@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from gen.verilog import generate
 from rtl.array.ecp5 import Ecp5Array
+from rtl.array.exact import ExactArray
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
 from sim.pysim import Driver, trace
 
 # Those without vendor cells, which this simulator does not know; tests/tb holds all of them to the same.
-IMPLEMENTATIONS = pytest.mark.parametrize("implementation", [PortableArray], ids=["portable"])
+IMPLEMENTATIONS = pytest.mark.parametrize("implementation", [PortableArray, ExactArray])
 
 
 class Tile(NamedTuple):

@@ -40,7 +40,7 @@ OWNERS = {
 LIMITS = [
     ("array", "rows", 1, 1024),
     ("array", "columns", 1, 1024),
-    ("array", "inputs", 1, 65536),
+    ("array", "inputs", 1, 1 << 23),
     ("activation buffer", "columns", 1, 1024),
     ("activation buffer", "lanes", 1, 6),
     ("drain", "rows", 1, 1024),
