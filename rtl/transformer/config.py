@@ -131,7 +131,7 @@ class DecoderConfig:
         """Words of the weight memory in front of the head.
 
         They are, of each block, query and key, each key head's value, output, gate, up, down. Each begins with a tile,
-        which has its chunks one after the other; a tile of the head has for each chunk its digits, the highest first.
+        which has its chunks one after the other; a tile of the head has them for each digit, the highest first.
         """
         shape = self.shape
         keys = shape.key_heads * shape.head
