@@ -1,12 +1,15 @@
 """One lane behind the array: a sum times a scalar, added to what was there, and saturated."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.language.format import LOGIT_BITS
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.lane_shift import LaneShift
+
+_FACTOR_BITS = 18
+"""Of a signed factor that one multiplier of ECP5 takes."""
 
 
 class ScaledSum(wiring.Component):
@@ -57,6 +60,7 @@ class ScaledSum(wiring.Component):
     cut: Signal
 
     def __init__(self, config: DecoderConfig):
+        self.config = config
         product = self.product_bits(config)
         super().__init__(
             {
@@ -80,7 +84,14 @@ class ScaledSum(wiring.Component):
     @staticmethod
     def total_bits(config: DecoderConfig) -> int:
         """Of the total, sign included."""
-        return max(ScaledSum.product_bits(config), config.form.residual_bits) + 1
+        shifted = LaneShift.bits_out(ScaledSum.product_bits(config), ScaledSum.needed(config))
+        return max(shifted, config.form.residual_bits) + 1
+
+    @staticmethod
+    def needed(config: DecoderConfig) -> int:
+        """Of a shifted product, sign included; one with more is cut, whatever it is added to."""
+        most = max(ScaledSum.bits(config), config.form.residual_bits + 1)
+        return min(most, ScaledSum.product_bits(config))
 
     @staticmethod
     def bits(config: DecoderConfig) -> int:
@@ -90,12 +101,12 @@ class ScaledSum(wiring.Component):
     def elaborate(self, platform) -> Module:
         """Product, shift, total, limits."""
         m = Module()
-        m.submodules.shift = shift = LaneShift(len(self.sum) + len(self.mantissa))
+        m.submodules.shift = shift = LaneShift(self.product_bits(self.config), self.needed(self.config))
         amount, total = Signal.like(self.amount), Signal(signed(len(self.above) + 1))
         # What the shift lost enters the adder as a carry.
         carry = Cat(self.nearest, self.addend).as_signed() + Cat(shift.lost, shift.o).as_signed()
         m.d.sync += [
-            shift.i.eq(self.sum * self.mantissa),
+            shift.i.eq(self._product()),
             amount.eq(self.amount),
             total.eq(carry[1:].as_signed()),
         ]
@@ -115,3 +126,17 @@ class ScaledSum(wiring.Component):
             self.o.eq(Mux(self.rectify & sign, 0, Mux(cut, Cat(limit, sign).as_signed(), total))),
         ]
         return m
+
+    def _product(self) -> Value:
+        """The sum times the mantissa, with one multiplier: what it does not take is recoded in digits of -2 to 2."""
+        product = Value.cast(self.sum[:_FACTOR_BITS].as_signed() * self.mantissa)
+        for place in range(_FACTOR_BITS, len(self.sum), 2):
+            below, here = self.sum[place - 1], self.sum[place]
+            negative = self.sum[min(place + 1, len(self.sum) - 1)]
+            double = (below == here) & (here ^ negative)
+            multiple = Mux(below ^ here, self.mantissa, Mux(double, self.mantissa << 1, 0))
+            digit = Cat(multiple ^ negative.replicate(len(multiple)), negative).as_signed()
+            # What turns the complement into the negative enters as a carry.
+            upper = Cat(negative, product[place:]).as_signed() + Cat(negative, digit).as_signed()
+            product = Cat(product[:place], upper[1:]).as_signed()
+        return product
