@@ -4,7 +4,6 @@ from amaranth.hdl import Module, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX
 from rtl.layouts import ACTIVATION
 from rtl.limits import check_range
@@ -23,8 +22,6 @@ class RoundingDivider(wiring.Component):
         Bits of a magnitude, 1 to 62.
     int4
         Whether words can be quantised to four bits.
-    limited
-        Whether each word has a limit of its own instead of 127; not with `int4`.
 
     Members
     -------
@@ -39,13 +36,16 @@ class RoundingDivider(wiring.Component):
     wide
         In, 1, only with `int4`: the word becomes int8, otherwise int4.
     limit
-        In, 7 bits, only with `limited`: what |a| = m becomes, 0 to 127.
+        In, 7 bits, only of implementations that are `LIMITED`: what the word's divisor becomes, instead of 127.
     quotients
         Out, ArrayLayout(signed(8), lanes): -127 to 127, or -8 to 7, `latency` enabled cycles later.
 
     Throughput: one word a cycle.
 
     """
+
+    LIMITED = False
+    """Whether each word has a limit of its own."""
 
     enable: Signal
     magnitudes: data.View
@@ -55,14 +55,10 @@ class RoundingDivider(wiring.Component):
     limit: Signal
     quotients: data.View
 
-    def __init__(self, lanes: int, width: int, *, int4: bool = False, limited: bool = False):
+    def __init__(self, lanes: int, width: int, *, int4: bool = False):
         check_range("divider", "lanes", lanes, 1, 1024)
         check_range("divider", "width", width, 1, 62)
-        if int4 and limited:
-            raise TritweaveError(
-                "divider: int4 and limited are True; groups of four bits have fixed limits, leave one out"
-            )
-        self.lanes, self.width, self.int4, self.limited = lanes, width, int4, limited
+        self.lanes, self.width, self.int4 = lanes, width, int4
         super().__init__(
             {
                 "enable": In(1),
@@ -72,7 +68,7 @@ class RoundingDivider(wiring.Component):
                 "quotients": Out(data.ArrayLayout(ACTIVATION, lanes)),
             }
             | ({"wide": In(1)} if int4 else {})
-            | ({"limit": In(ACTIVATION_MAX.bit_length())} if limited else {})
+            | ({"limit": In(ACTIVATION_MAX.bit_length())} if self.LIMITED else {})
         )
 
     @classmethod

@@ -30,15 +30,13 @@ class MultiplyingDivider(RoundingDivider):
 
     Latency `latency`: two registers in front of the multipliers, the pieces of the product, their sum, the rounding,
     the sign. A lane takes three multipliers of 18 x 18 bits, if a has no more. Interface: `RoundingDivider`, without
-    `int4` and `limited`.
+    `int4`.
 
     """
 
-    def __init__(self, lanes: int, width: int, *, int4: bool = False, limited: bool = False):
+    def __init__(self, lanes: int, width: int, *, int4: bool = False):
         if int4:
             raise TritweaveError("multiplying divider: int4 is True; groups of four bits need the restoring one")
-        if limited:
-            raise TritweaveError("multiplying divider: limited is True; limits of words need the restoring one")
         self.config = ReciprocalConfig(width)
         super().__init__(lanes, width)
 

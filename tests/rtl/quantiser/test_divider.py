@@ -11,6 +11,7 @@ from golden.errors import TritweaveError
 from golden.quantise import quantise_activations
 from rtl.quantiser.config import DIVIDERS
 from rtl.quantiser.divider import RoundingDivider
+from rtl.quantiser.limited import LimitedDivider
 from rtl.quantiser.multiplying import MultiplyingDivider
 from rtl.quantiser.restoring import RestoringDivider
 from sim.pysim import Driver, Pauses, never, seeded, trace
@@ -35,7 +36,7 @@ class Word(NamedTuple):
 def shared(divider: RoundingDivider, word: Word) -> dict[str, Any]:
     """What all lanes are given of a word's peak."""
     if not isinstance(divider, MultiplyingDivider):
-        options = {"wide": word.wide} if divider.int4 else {"limit": word.limit} if divider.limited else {}
+        options = {"wide": word.wide} if divider.int4 else {"limit": word.limit} if divider.LIMITED else {}
         return {"divisor": word.peak} | options
     power, fraction = 1 << divider.width - word.peak.bit_length(), divider.config.fraction
     return {"divisor": {"multiplier": (127 << fraction) // (word.peak * power) + 1, "power": power}}
@@ -95,7 +96,7 @@ def test_every_limited_quotient_of_few_bits_is_exact_whatever_its_neighbours_lim
         for peak in range(1, 8)
         for value in range(-peak, peak + 1)
     ]
-    assert quotients(RestoringDivider(1, 3, limited=True), words) == [word.expected for word in words]
+    assert quotients(LimitedDivider(1, 3), words) == [word.expected for word in words]
 
 
 @st.composite
@@ -126,10 +127,9 @@ def test_quotients_are_exact_and_hold_while_the_pipeline_is_not_enabled(
     multiplying, int4, limited = (kind == name for name in ("multiplying", "int4", "limited"))
     widths = range(8, 33) if multiplying else range(1, 63)
     lanes, width, words = data.draw(divisions(widths, int4=int4, limited=limited))
-    make = DIVIDERS["multiplying" if multiplying else "restoring"]
-    assert quotients(make(lanes, width, int4=int4, limited=limited), words, seeded(seed, share)) == [
-        word.expected for word in words
-    ]
+    makes = {"int8": RestoringDivider, "limited": LimitedDivider, "multiplying": MultiplyingDivider}
+    divider = RestoringDivider(lanes, width, int4=True) if int4 else makes[kind](lanes, width)
+    assert quotients(divider, words, seeded(seed, share)) == [word.expected for word in words]
 
 
 @pytest.mark.parametrize("make", DIVIDERS.values())
@@ -158,13 +158,6 @@ def test_a_width_that_products_do_not_do_is_refused(width: int) -> None:
     message = f"^reciprocal: width is {width}; it must be an integer from 8 to 32$"
     with pytest.raises(TritweaveError, match=message):
         MultiplyingDivider(1, width)
-
-
-def test_limits_are_refused_where_they_are_not_known() -> None:
-    with pytest.raises(TritweaveError, match=r"^divider: int4 and limited are True; groups of four bits have fixed"):
-        RestoringDivider(1, 8, int4=True, limited=True)
-    with pytest.raises(TritweaveError, match=r"^multiplying divider: limited is True; limits of words need the"):
-        MultiplyingDivider(1, 8, limited=True)
 
 
 def test_products_do_not_make_int4() -> None:
