@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import LOAD_WIDTH
+from rtl.constant_products import times
 from rtl.layouts import indices, levels
 from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import delayed, registered
@@ -20,7 +21,7 @@ from rtl.transformer.scale_memory import ScaleMemory
 from rtl.transformer.steps import Element, Steps
 from rtl.transformer.timing import Timing
 from rtl.transformer.vector_memory import VectorMemory
-from rtl.transformer.word_walk import WordWalk, last_in_chunks, times
+from rtl.transformer.word_walk import WordWalk, last_in_chunks
 
 
 class ElementLanes(wiring.Component):

@@ -1,12 +1,10 @@
 """The walk through a step's words, and how long its unit is busy with them."""
 
-from functools import reduce
-from operator import add
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl.constant_products import times
 from rtl.layouts import indices, levels
 from rtl.limits import check_range
 from rtl.transformer.timing import Timing
@@ -114,11 +112,6 @@ class WordWalk(wiring.Component):
                 last_beat.eq(self.last_beat),
             ]
         return m
-
-
-def times(value: Value, factor: int) -> Value:
-    """A sum of shifted values: a product with a constant above 0, which synthesis would put into a DSP block."""
-    return reduce(add, (value << bit for bit in range(factor.bit_length()) if factor >> bit & 1))
 
 
 def last_in_chunks(chunk: Value, words: int) -> Value:

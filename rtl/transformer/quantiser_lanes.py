@@ -1,0 +1,249 @@
+"""The quantiser lanes: vectors of results or of the element lanes, divided by their largest magnitudes."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.formats import ACTIVATION_MAX
+from rtl.layouts import ACTIVATION, indices
+from rtl.pipeline import delayed, registered
+from rtl.quantiser.limited import LimitedDivider
+from rtl.transformer.config import DecoderConfig
+from rtl.transformer.peak_memory import PeakMemory
+from rtl.transformer.steps import Limit, Steps, Target
+from rtl.transformer.timing import Timing
+from rtl.transformer.vector_memory import VectorMemory
+from rtl.transformer.word_walk import WordWalk, last_in_chunks
+
+_CACHED = (Target.KEYS, Target.VALUES)
+
+
+class QuantiserLanes(wiring.Component):
+    """Steps of `Steps.quantise`: ``RNE(limit·a / m)``, exact, ties to even, a word of L elements a cycle.
+
+    m is the vector's largest magnitude, or 1 where that is 0. Words of keys and values go out one in as many cycles as
+    they have digits. A vector for the array begins with a chunk's first word.
+
+    Parameters
+    ----------
+    config
+        The decoder.
+
+    Members
+    -------
+    step
+        In, stream of `Steps.quantise`; gates and words beside them go to the words from 0 on, keys and values to those
+        of a head.
+    busy
+        Out, 1: something of a step that was accepted cannot be seen yet.
+    place
+        In, `Steps.place`: of the token at hand.
+    s_reading, y_reading
+        Out, 1: a word of results, or of vectors, is read.
+    address, s, y
+        Out, In, In: which, and either memory's word, `VectorMemory.LATENCY` cycles later.
+    peak_address, s_peak, y_peak
+        Out, In, In: the number of a largest magnitude, and those of either memory, `PeakMemory.LATENCY` cycle later.
+    register_address, register
+        Out, In: a register of the scalar unit, a cycle later.
+    activations
+        Out, stream of `activation_layout`, always ready: words for the array.
+    keys, values
+        Out, streams of `cache_layout`, always ready: words for the caches.
+    gate, up
+        Out, streams of `hidden_layout`, always ready: words for the memories in front of relu²(gate)·up.
+
+    Latency: `LATENCY` cycles from a word's being read until it goes out. Throughput: `timing`.
+
+    """
+
+    _READ: Final = VectorMemory.LATENCY + 1
+    """Cycles from a word's address to its magnitudes."""
+    _WRITTEN: Final = 2
+    """From a word for a cache, or from as many cycles behind it as it has digits but one, to the first in which a step
+    of the array that reads it can be accepted.
+    """
+
+    step: stream.Interface
+    busy: Signal
+    place: data.View
+    s_reading: Signal
+    y_reading: Signal
+    address: Signal
+    s: data.View
+    y: data.View
+    peak_address: Signal
+    s_peak: Signal
+    y_peak: Signal
+    register_address: Signal
+    register: data.View
+    activations: stream.Interface
+    keys: stream.Interface
+    values: stream.Interface
+    gate: stream.Interface
+    up: stream.Interface
+
+    def __init__(self, config: DecoderConfig):
+        self.config, self.steps = config, Steps(config)
+        self._divider = LimitedDivider(config.lanes, config.vector - 1)
+        self.latency = self._READ + self._divider.latency(self._divider.width)
+        self._walk = WordWalk(len(self.steps.word), max(self._paces), self.latency + self._WRITTEN)
+
+        def words(bits: int) -> Any:
+            return In(data.ArrayLayout(signed(bits), config.lanes))
+
+        def writes(layout: data.StructLayout) -> Any:
+            return Out(stream.Signature(layout, always_ready=True))
+
+        super().__init__(
+            {
+                "step": In(stream.Signature(self.steps.quantise)),
+                "busy": Out(1),
+                "place": In(self.steps.place),
+                "s_reading": Out(1),
+                "y_reading": Out(1),
+                "address": Out(self.steps.result),
+                "s": words(config.result),
+                "y": words(config.vector),
+                "peak_address": Out(self.steps.peak),
+                "s_peak": In(signed(config.result)),
+                "y_peak": In(config.vector - 1),
+                "register_address": Out(self.steps.register),
+                "register": In(config.scalar),
+                "activations": writes(self.activation_layout(config)),
+                "keys": writes(self.cache_layout(config)),
+                "values": writes(self.cache_layout(config)),
+                "gate": writes(self.hidden_layout(config)),
+                "up": writes(self.hidden_layout(config)),
+            }
+        )
+
+    @staticmethod
+    def activation_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of a word for the array: ``data``; ``chunk``, the address; ``group``, which L of the chunk's."""
+        numbers = data.ArrayLayout(ACTIVATION, config.lanes)
+        groups = indices(config.columns // config.lanes)
+        return data.StructLayout({"data": numbers, "chunk": Steps(config).activation, "group": groups})
+
+    @staticmethod
+    def cache_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of a word for a cache: ``data``; ``word``, its index within the head; ``region``."""
+        numbers = data.ArrayLayout(ACTIVATION, config.lanes)
+        word = indices(config.words(config.shape.head))
+        return data.StructLayout({"data": numbers, "word": word, "region": Steps(config).region})
+
+    @staticmethod
+    def hidden_layout(config: DecoderConfig) -> data.StructLayout:
+        """Shape of a word of gates, or of what stands beside them."""
+        return VectorMemory.layout(ACTIVATION, config.lanes, config.words(config.shape.intermediate))
+
+    def timing(self, step: Mapping[str, Any], chunk: int) -> Timing:
+        """Of a step whose fields are given by name, those left out being 0, with the token's `Steps.place` chunk."""
+        words = self._groups * (chunk + 1) if step.get("by_chunks", 0) else step.get("words", 0) + 1
+        return self._walk.timing(words, self._paces[step.get("target", Target.ACTIVATIONS)])
+
+    @property
+    def _groups(self) -> int:
+        """Words of a chunk."""
+        return self.config.columns // self.config.lanes
+
+    @property
+    def _paces(self) -> list[int]:
+        """By target, cycles from word to word."""
+        form = self.config.form
+        paces = {Target.KEYS: form.key_digits, Target.VALUES: form.value_digits}
+        return [paces.get(target, 1) for target in Target]
+
+    def elaborate(self, platform) -> Module:
+        """The walk, what it reads, the divider, and where the quotients go."""
+        m = Module()
+        m.submodules.walk, m.submodules.divider = self._walk, self._divider
+        held, group = self._held(m)
+        self._read(m, held)
+        self._divide(m, held)
+        self._give(m, held, group)
+        return m
+
+    def _held(self, m: Module) -> tuple[data.View, Signal]:
+        """The step at hand, whose addresses go on from word to word, and the word's place in its chunk."""
+        walk, held, step = self._walk, Signal(self.steps.quantise), self.step.payload
+        group = Signal(indices(self._groups))
+        chunks = registered(m, last_in_chunks(self.place.chunk, self._groups), "chunks")
+        m.d.comb += [
+            self.step.ready.eq(walk.ready),
+            walk.start.eq(self.step.valid & walk.ready),
+            walk.last_word.eq(Mux(step.by_chunks, chunks, step.words)),
+            walk.last_beat.eq(Array(pace - 1 for pace in self._paces)[step.target]),
+            self.busy.eq(walk.busy),
+        ]
+        with m.If(walk.ends):
+            m.d.sync += [held.source.eq(held.source + 1), group.eq(group + 1)]
+            with m.If(group == self._groups - 1):
+                m.d.sync += [group.eq(0), held.address.eq(held.address + 1)]
+        with m.If(walk.start):
+            m.d.sync += [held.eq(step), group.eq(0)]
+        return held, group
+
+    def _read(self, m: Module, held: data.View) -> None:
+        """Words to signs and magnitudes."""
+        results = delayed(m, held.results, VectorMemory.LATENCY, "results")
+        m.d.comb += [
+            self.address.eq(held.source),
+            self.s_reading.eq(self._walk.valid & held.results),
+            self.y_reading.eq(self._walk.valid & ~held.results),
+            self._divider.enable.eq(1),
+        ]
+        for lane in range(self.config.lanes):
+            value = Signal(signed(self.config.vector), name=f"value_{lane}")
+            m.d.comb += value.eq(Mux(results, self.s[lane], self.y[lane]))
+            m.d.sync += [
+                self._divider.magnitudes[lane].eq(Mux(value < 0, -value, value)),
+                self._divider.signs[lane].eq(value < 0),
+            ]
+
+    def _divide(self, m: Module, held: data.View) -> None:
+        """The vector's divisor and limit, when its words are at the divider."""
+        ahead = self._READ - 1 - PeakMemory.LATENCY
+        results = delayed(m, held.results, ahead + PeakMemory.LATENCY, "peak_of_results")
+        limit = delayed(m, held.limit, ahead + PeakMemory.LATENCY, "limit")
+        peak = Mux(results, self.s_peak[: len(self.y_peak)], self.y_peak)
+        kinds = {
+            Limit.ACTIVATION: ACTIVATION_MAX,
+            **dict(zip((Limit.KEY, Limit.VALUE), self.config.limits[1:], strict=True)),
+        }
+        m.d.comb += [
+            self.peak_address.eq(delayed(m, held.peak, ahead, "peak")),
+            self.register_address.eq(delayed(m, held.register, ahead, "register")),
+        ]
+        m.d.sync += self._divider.divisor.eq(peak | ~peak.any())
+        with m.Switch(limit):
+            for kind, value in kinds.items():
+                with m.Case(kind):
+                    m.d.sync += self._divider.limit.eq(value)
+            with m.Default():
+                m.d.sync += self._divider.limit.eq(self.register.mantissa)
+
+    def _give(self, m: Module, held: data.View, group: Signal) -> None:
+        """Quotients to their target."""
+        walk = self._walk
+        first = walk.valid & (walk.beat == 0)
+        valid = delayed(m, first, self.latency, "valid")
+
+        def late(value: Value, name: str) -> Value:
+            return delayed(m, value, self.latency, name, reset_less=True)
+
+        target, word, region = late(held.target, "target"), late(walk.word, "word"), late(held.region, "region")
+        fields = {
+            Target.ACTIVATIONS: {"chunk": late(held.address, "chunk"), "group": late(group, "group")},
+            Target.KEYS: {"word": word, "region": region},
+            Target.VALUES: {"word": word, "region": region},
+            Target.GATE: {"address": word},
+            Target.UP: {"address": word},
+        }
+        for kind, port in zip(Target, (self.activations, self.keys, self.values, self.gate, self.up), strict=True):
+            m.d.comb += [port.valid.eq(valid & (target == kind)), port.payload.data.eq(self._divider.quotients)]
+            for name, value in fields[kind].items():
+                m.d.comb += port.payload[name].eq(value)
