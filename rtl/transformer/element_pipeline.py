@@ -45,7 +45,7 @@ class ElementPipeline(wiring.Component):
     x
         In, ArrayLayout, `X_DELAY` cycles later: the residual.
     gains, rotations, scales
-        In, ArrayLayouts, `FACTOR_DELAY` cycles later: second factors.
+        In, ArrayLayouts, `FACTOR_DELAY` cycles later: factors.
     largest_exponent
         In, with `scales`: what these are aligned to; none that counts is larger.
     squares
@@ -58,12 +58,12 @@ class ElementPipeline(wiring.Component):
 
     X_DELAY: Final = 2
     """The distance to the largest score, and its power of two in the table."""
-    FACTOR_DELAY: Final = X_DELAY + 1
-    """The operand."""
+    FACTOR_DELAY: Final = X_DELAY
+    """The same: it meets the operand."""
     SQUARE_LATENCY: Final = FACTOR_DELAY + 2
-    """The two factors, and the product."""
-    LATENCY: Final = SQUARE_LATENCY + 2
-    """The sum of two products, and its shift."""
+    """The factors, and the product."""
+    LATENCY: Final = SQUARE_LATENCY + 1
+    """The sum of two products, shifted."""
 
     control: data.View
     s: data.View
@@ -122,48 +122,44 @@ class ElementPipeline(wiring.Component):
         """Operand, products, result, lane by lane; what all lanes share is delayed here."""
         m = Module()
         controls = [self.control]
-        for stage in range(self.LATENCY - 1):
-            controls.append(
-                self.control_layout(self.config)(registered(m, controls[-1].as_value(), f"control_{stage}"))
-            )
-        kinds = [control.element for control in controls]
+        for stage in range(self.SQUARE_LATENCY):
+            controls.append(self.control.shape()(registered(m, controls[-1].as_value(), f"control_{stage}")))
         for lane in range(self.config.lanes):
-            distance, power, none = self._power(m, lane, controls)
+            result, following = self._passed(m, lane, controls[0].element)
+            operand = Signal(self.operand, name=f"operand_{lane}")
             candidates = {
                 Element.NORM: self.x[lane],
-                Element.CONTEXT_NORM: distance.as_signed(),
                 Element.HIDDEN_NORM: self._cube(m, lane),
-                Element.ROTATE: distance.as_signed(),
-                Element.POWERS: Mux(none, 0, power),
+                Element.POWERS: self._power(m, lane, following, result, controls[1].counted),
             }
-            operand = Signal(self.operand, name=f"operand_{lane}", reset_less=True)
-            with m.Switch(kinds[self.X_DELAY]):
+            with m.Switch(controls[self.X_DELAY].element):
                 for element, candidate in candidates.items():
                     with m.Case(element):
-                        m.d.sync += operand.eq(candidate)
-            control = controls[self.FACTOR_DELAY]
-            product, other = self._products(m, lane, control, operand, distance.as_signed())
+                        m.d.comb += operand.eq(candidate)
+                with m.Default():
+                    m.d.comb += operand.eq(result.as_signed())
+            product, other = self._products(m, lane, controls[self.FACTOR_DELAY], operand, following.as_signed())
             m.d.comb += self.squares[lane].eq(other)
-            self._result(m, lane, kinds[self.SQUARE_LATENCY :], product, other)
+            self._result(m, lane, controls[self.SQUARE_LATENCY].element, product, other)
         return m
 
-    def _power(self, m: Module, lane: int, controls: list[data.View]) -> tuple[Signal, Value, Signal]:
-        """A result as it is; of softmax, 2 to the power of how far it lies below the largest, and whether it's none."""
-        bits, score = self.config.form.table_bits, self.config.widths.score
-        powers = controls[0].element == Element.POWERS
+    def _passed(self, m: Module, lane: int, element: Value) -> tuple[Signal, Signal]:
+        """A result, or of softmax how far it lies below the largest; and the one a cycle behind it."""
         result = self.s[lane]
-        first = Signal(self.config.result, name=f"distance_{lane}", reset_less=True)
-        m.d.sync += first.eq(Mux(powers, self.largest - result, result))
-        distance = registered(m, first, f"passed_{lane}", reset_less=True)
-        counts = Signal(name=f"counts_{lane}")
-        m.d.comb += counts.eq(lane < controls[1].counted)
-        whole_bits = (_POWER_BITS - 1).bit_length()
-        far = first[bits + whole_bits : score].any()
-        none = registered(m, far | ~counts, f"none_{lane}", reset_less=True)
+        following = Signal(self.config.result, name=f"following_{lane}", reset_less=True)
+        m.d.sync += following.eq(Mux(element == Element.POWERS, self.largest - result, result))
+        return registered(m, following, f"passed_{lane}", reset_less=True), following
+
+    def _power(self, m: Module, lane: int, ahead: Signal, distance: Signal, counted: Value) -> Value:
+        """2 to the power of minus a distance that was `ahead` a cycle before; 0 if it does not count."""
+        bits, score = self.config.form.table_bits, self.config.widths.score
         m.submodules[f"table_{lane}"] = table = Memory(shape=_POWER_BITS, depth=1 << bits, init=power_table(bits))
-        read = table.read_port()
-        m.d.comb += read.addr.eq(first[:bits])
-        return distance, read.data >> distance[bits : bits + whole_bits], none
+        read, fraction = table.read_port(), bits + (_POWER_BITS - 1).bit_length()
+        m.d.comb += read.addr.eq(ahead[:bits])
+        counts = Signal(name=f"counts_{lane}")
+        m.d.comb += counts.eq((lane < counted) & ~ahead[fraction:score].any())
+        counts = registered(m, counts, f"counted_{lane}", reset_less=True)
+        return Mux(counts, read.data >> distance[bits:fraction], 0)
 
     def _cube(self, m: Module, lane: int) -> Value:
         """relu²(gate) · up, rounded."""
@@ -172,65 +168,58 @@ class ElementPipeline(wiring.Component):
         up = registered(m, self.up[lane], f"up_{lane}", reset_less=True)
         cube = Signal(signed(VECTOR_BITS + _CUBE_SHIFT), name=f"cube_{lane}", reset_less=True)
         m.d.sync += cube.eq(square * up)
-        return _rounded(cube, _CUBE_SHIFT)
+        return (cube >> _CUBE_SHIFT) + cube[_CUBE_SHIFT - 1]
 
     def _products(
-        self, m: Module, lane: int, control: data.View, operand: Signal, passed: Value
+        self, m: Module, lane: int, control: data.View, operand: Signal, following: Value
     ) -> tuple[Signal, Signal]:
         """The element times its factor, and the other product: a square, the pair's other half, or an element as it is.
 
-        While a pair's first element is the operand, the second one is in `passed`; the first is in `element` next.
+        While a pair's first element is the operand, the second one follows; the first is in `element` next.
         """
         element = registered(m, operand, f"element_{lane}", reset_less=True)
         factor = Signal(self.factor, name=f"factor_{lane}", reset_less=True)
         other = Signal(self.operand, name=f"other_{lane}", reset_less=True)
         other_factor = Signal(self.operand, name=f"other_factor_{lane}", reset_less=True)
-        rotation, mantissa = self.rotations[lane], self.scales[lane].mantissa
+        rotation = self.rotations[lane]
+        m.d.sync += other.eq(operand)
         with m.Switch(control.element):
             with m.Case(Element.ROTATE):
                 m.d.sync += [
                     factor.eq(rotation.cosine),
-                    other.eq(Mux(control.far, element, passed)),
+                    other.eq(Mux(control.far, element, following)),
                     other_factor.eq(Mux(control.far, rotation.sine, -rotation.sine)),
                 ]
             with m.Case(Element.POWERS):
-                m.d.sync += [factor.eq(mantissa), other.eq(operand), other_factor.eq(1)]
+                m.d.sync += [factor.eq(self.scales[lane].mantissa), other_factor.eq(1)]
             with m.Default():
-                m.d.sync += [factor.eq(self.gains[lane]), other.eq(operand), other_factor.eq(operand)]
+                m.d.sync += [factor.eq(self.gains[lane]), other_factor.eq(operand)]
         product = registered(m, element * factor, f"product_{lane}", reset_less=True)
         return product, registered(m, other * other_factor, f"other_product_{lane}", reset_less=True)
 
-    def _result(self, m: Module, lane: int, kinds: list[Value], product: Signal, other: Signal) -> None:
+    def _result(self, m: Module, lane: int, element: Value, product: Signal, other: Signal) -> None:
         """The product, or of a rotation the sum of both, shifted and rounded; of softmax, shifted to its scale."""
         form = self.config.form
-        total = Signal(product.shape(), name=f"total_{lane}", reset_less=True)
-        m.d.sync += total.eq(product + Mux(kinds[0] == Element.ROTATE, other[: len(total)].as_signed(), 0))
-        weight = total[form.scale_bits : form.scale_bits + EXPONENTIAL_BITS]
-        behind = self._behind(m, lane, len(weight))
-        shifts = {
-            Element.NORM: max(form.residual_bits + form.gain_bits - form.quantiser_bits, 0),
-            Element.CONTEXT_NORM: max(VECTOR_BITS + form.gain_bits - form.quantiser_bits, 0),
-            Element.ROTATE: form.rotation_bits,
-        }
-        shifts[Element.HIDDEN_NORM] = shifts[Element.CONTEXT_NORM]
-        result = Signal(self.y[lane].shape(), name=f"result_{lane}")
-        with m.Switch(kinds[1]):
-            for element, shift in shifts.items():
-                with m.Case(element):
-                    m.d.comb += result.eq(_rounded(total, shift))
-            with m.Default():
-                m.d.comb += result.eq(weight >> behind)
-        m.d.sync += self.y[lane].eq(result)
+        excess = form.gain_bits - form.quantiser_bits
+        shifted, half = Signal(self.y[lane].shape(), name=f"shifted_{lane}"), Signal(name=f"half_{lane}")
 
-    def _behind(self, m: Module, lane: int, bits: int) -> Value:
-        """How far a value's exponent lies below the largest, or so far that nothing is left of `bits` bits."""
+        def shift(value: Value, bits: int) -> list[Any]:
+            return [shifted.eq(value >> bits), half.eq(value[bits - 1] if bits else 0)]
+
+        with m.Switch(element):
+            with m.Case(Element.NORM):
+                m.d.comb += shift(product, max(form.residual_bits + excess, 0))
+            with m.Case(Element.ROTATE):
+                m.d.comb += shift(product + other, form.rotation_bits)
+            with m.Default():
+                m.d.comb += shift(product, max(VECTOR_BITS + excess, 0))
+        weight = product[form.scale_bits : form.scale_bits + EXPONENTIAL_BITS] >> self._behind(m, lane)
+        m.d.sync += self.y[lane].eq(Mux(element == Element.POWERS, weight, shifted + half))
+
+    def _behind(self, m: Module, lane: int) -> Value:
+        """How far a value's exponent lies below the largest, or so far that nothing is left of a power."""
         difference = Signal(EXPONENT.width, name=f"difference_{lane}")
-        amount = Signal(bits.bit_length(), name=f"behind_{lane}", reset_less=True)
+        amount = Signal(EXPONENTIAL_BITS.bit_length(), name=f"behind_{lane}", reset_less=True)
         m.d.comb += difference.eq(self.largest_exponent - self.scales[lane].exponent)
         m.d.sync += amount.eq(difference[: len(amount)] | difference[len(amount) :].any().replicate(len(amount)))
-        return delayed(m, amount, self.LATENCY - 1 - self.FACTOR_DELAY - 1, f"behind_{lane}", reset_less=True)
-
-
-def _rounded(value: Value, shift: int) -> Value:
-    """A signed value over ``2**shift``, to nearest, ties upwards."""
-    return (value >> shift) + value[shift - 1] if shift else value
+        return delayed(m, amount, self.SQUARE_LATENCY - self.FACTOR_DELAY - 1, f"behind_{lane}", reset_less=True)

@@ -1,6 +1,8 @@
 """What the element lanes find out about a vector: its largest magnitude and its sum."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import add
+from typing import Final
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
@@ -8,10 +10,12 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.layouts import levels
 from rtl.pipeline import delayed, registered
-from rtl.quantiser.maxima import largest
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.peak_memory import PeakMemory
 from rtl.transformer.steps import Steps
+
+_STEPS: Final = 2
+"""Additions or comparisons a cycle."""
 
 
 class ElementSums(wiring.Component):
@@ -76,30 +80,36 @@ class ElementSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Cycles from a vector's last word to its peak and sum: magnitude, tree, the largest so far, the memory."""
-        return self.lead + 1 + levels(self.config.lanes) + 1 + 1
+        """Cycles from a vector's last word to its peak and sum: magnitudes, tree, the largest so far, the memory."""
+        return max(self.lead + self._cycles(2), self._cycles(1)) + 1
+
+    def _cycles(self, beside: int) -> int:
+        """Cycles of a tree, and of so many steps beside it."""
+        return -(-(levels(self.config.lanes) + beside) // _STEPS)
 
     def elaborate(self, platform) -> Module:
         """Two trees, what stands behind them, and the memories."""
         m = Module()
-        config, depth = self.config, levels(self.config.lanes)
+        config = self.config
         numbers = len(Steps(config).peak)
         m.submodules.peaks = peaks = PeakMemory(unsigned(config.vector - 1), numbers, self.READERS)
         m.submodules.sums = sums = PeakMemory(unsigned(config.square_sum), numbers, 1)
         layout = self.word_layout(config)
-        summed = layout(delayed(m, self.word.as_value(), depth, "summed"))
-        added = layout(registered(m, summed.as_value(), "added"))
+
+        def late(cycles: int, name: str) -> data.View:
+            return layout(delayed(m, self.word.as_value(), cycles, name))
+
+        cycles = self._cycles(1)
+        summed, added = late(cycles - 1, "summed"), late(cycles, "added")
         total = Signal(config.square_sum, reset_less=True)
-        start = Mux(summed.epsilon, config.epsilon, 0)
-        m.d.sync += total.eq(Mux(summed.first, start, total) + _sum(m, [*self.squares], depth))
-        compared = layout(delayed(m, added.as_value(), self.lead, "compared"))
-        found = layout(registered(m, compared.as_value(), "found"))
-        magnitudes = [
-            registered(m, Mux(value < 0, -value, value)[: len(value) - 1], f"magnitude_{lane}", reset_less=True)
-            for lane, value in enumerate(self.values)
-        ]
-        value = largest(m, magnitudes, depth)
+        value = _reduced(m, [*self.squares], add, cycles, "sum")
+        m.d.sync += total.eq(Mux(summed.first, Mux(summed.epsilon, config.epsilon, 0), total) + value)
+
+        cycles = self.lead + self._cycles(2)
+        compared, found = late(cycles - 1, "compared"), late(cycles, "found")
+        magnitudes = [Mux(value < 0, -value, value)[: config.vector - 1] for value in self.values]
         peak = Signal(config.vector - 1, reset_less=True)
+        value = _reduced(m, magnitudes, _larger, self._cycles(2), "peak", 1)
         with m.If(compared.first | (value > peak)):
             m.d.sync += peak.eq(value)
         for memory, word, result in ((sums, added, total), (peaks, found, peak)):
@@ -117,11 +127,23 @@ class ElementSums(wiring.Component):
         return m
 
 
-def _sum(m: Module, values: Sequence[Value], depth: int) -> Value:
-    """The sum of unsigned values, `depth` cycles later, no fewer than `levels` of their number."""
-    for level in range(depth):
-        pairs = [values[at : at + 2] for at in range(0, len(values), 2)]
+def _larger(one: Value, other: Value) -> Value:
+    return Mux(one > other, one, other)
+
+
+def _reduced(
+    m: Module,
+    values: Sequence[Value],
+    combine: Callable[[Value, Value], Value],
+    cycles: int,
+    name: str,
+    before: int = 0,
+) -> Value:
+    """Values combined by a tree of `_STEPS` levels a cycle, `before` of which are taken, and one is left at the end."""
+    for level in range(before, cycles * _STEPS - 1):
         values = [
-            registered(m, sum(pair[1:], pair[0]), f"sum_{level}_{at}", reset_less=True) for at, pair in enumerate(pairs)
+            combine(*values[at : at + 2]) if at + 1 < len(values) else values[at] for at in range(0, len(values), 2)
         ]
+        if level % _STEPS == _STEPS - 1:
+            values = [registered(m, value, f"{name}_{level}_{at}", reset_less=True) for at, value in enumerate(values)]
     return values[0]
