@@ -1,4 +1,5 @@
 # amaranth: UnusedElaboratable=no
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,8 +69,8 @@ class Model:
                 found = operand.times(scalars(temperature), bits)
         scalar = plain(found)
         if operation == Operation.VALUE_SCALE:
-            before = self.exponents.get(step["region"], LEAST_EXPONENT) if position else LEAST_EXPONENT
-            self.exponents[step["region"]] = max(before, scalar["exponent"])
+            before = [self.exponents[step["region"]]] if position else []
+            self.exponents[step["region"]] = max([scalar["exponent"], *before])
             self.block[step["head"]] = self.exponents[step["region"]]
         elif operation != Operation.KEY_SCALE:
             self.registers[step["target"]] = scalar
@@ -89,7 +90,7 @@ class Run:
         reads: dict[str, int] = {"element_peak": 0, "sum": 0, "result_peak": 0}
         check: dict[str, Any] = {}
 
-        def cycle(inputs: dict[str, Any]) -> Driver:
+        def cycle(inputs: dict[str, Any]) -> Generator[dict[str, Any], dict[str, Any], dict[str, Any]]:
             nonlocal check
             seen = yield {**reads, **inputs}
             index = seen["peak_address"]
