@@ -13,15 +13,12 @@ from golden.language.scalars import Scalars
 from golden.trits import balanced_ternary, pack, packing_named
 from rtl.transformer.config import DecoderConfig
 
-MEMORIES: Final = ("program", "weights", "gains", "rotations", "constants")
-"""The memories, in the order of their numbers at the load port."""
-
 _EXPONENT_LIMIT: Final = 60
 """Of a constant: no scalar leaves `rtl.transformer.config.EXPONENT` then, as sizes lie between 2**-50 and 2**50."""
 
 
 def decoder_image(model: IntegerModel, config: DecoderConfig) -> dict[str, list[int]]:
-    """The words of each memory, by its name in `MEMORIES`."""
+    """The words of each memory, by its name in `rtl.transformer.decoder.MEMORIES`."""
     return {
         "program": Program.of(config).words(config),
         "weights": _weights(model, config),

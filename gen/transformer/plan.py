@@ -52,7 +52,7 @@ class DecoderPlan:
 
     def decoder(self, *, initialised: bool = True) -> Decoder:
         """The hardware, with the image as its memories' initial contents, or with empty memories."""
-        return Decoder(self.config, self.image if initialised else {})
+        return Decoder(self.config, len(self.image["program"]), self.image if initialised else {})
 
     def verilog(self, *, initialised: bool = True, name: str = MODULE) -> str:
         """The decoder's Verilog."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Element, Limit, Operation, Result, Source, Steps, Target, Unit
+from rtl.transformer.steps import Element, Limit, Operation, Result, Source, Steps, Target, Unit, Wait
 
 _SIZE, _QUERY, _ADDED, _LOGIT, _FACTORS, _LIMITS = 0, 1, 2, 3, 4, 6
 """Registers of the scalar unit: a vector's size, what a query's is worth, what sums are worth to the residual and in
@@ -23,14 +23,14 @@ class ProgramStep(NamedTuple):
     unit
         Who takes it.
     waits
-        Units that must have nothing to do before.
+        What must have come before.
     fields
         The step's fields, by their names in `Steps`; what is left out is 0.
 
     """
 
     unit: Unit
-    waits: tuple[Unit, ...]
+    waits: tuple[Wait, ...]
     fields: dict[str, Any]
 
 
@@ -58,7 +58,7 @@ class Program(NamedTuple):
 def _word(step: ProgramStep, *, last: bool, steps: Steps) -> int:
     entry = {
         "unit": step.unit,
-        "waits": sum(1 << unit for unit in step.waits),
+        "waits": sum(1 << wait for wait in step.waits),
         "last": last,
         "region": step.fields.get("region", 0),
         "rewind": step.fields.get("rewind", 0),
@@ -99,7 +99,7 @@ class _Writer:
         shape = self.shape
         yield from self._norm(Element.NORM, shape.hidden, rewind=1)
         queries = (shape.heads + shape.key_heads) * shape.head
-        yield self._linear(queries, shape.hidden, Result.RAW, Unit.QUANTISER, target=0)
+        yield self._linear(queries, shape.hidden, Result.RAW, Wait.QUANTISER, target=0)
         for head in range(shape.key_heads):
             place = self.values + head * self.head_words
             yield self._linear(shape.head, shape.hidden, Result.RAW, target=place, peak=_VALUES + head)
@@ -114,15 +114,17 @@ class _Writer:
         """Keys and values into the caches, queries to the array."""
         shape, config = self.shape, self.config
         words = {"words": self.head_words - 1}
+        # Behind queries and keys there are values on the array.
+        queries = {1: Wait.ARRAY_BUT_ONE, 2: Wait.ARRAY_BUT_TWO}.get(shape.key_heads, Wait.ARRAY)
         for vector in [*range(shape.heads, shape.heads + shape.key_heads), *range(shape.heads)]:
             place = vector * self.head_words
             key = vector >= shape.heads
             peak = _KEYS + vector - shape.heads if key else _KEYS + shape.key_heads + vector
             fields = {"words": self.head_words // 2 - 1, "source": place, "target": place, "peak": peak}
-            yield ProgramStep(Unit.ELEMENTS, (Unit.ARRAY,), {"element": Element.ROTATE, **fields})
+            yield ProgramStep(Unit.ELEMENTS, (queries,), {"element": Element.ROTATE, **fields})
         for head in range(shape.heads):
             peak = _KEYS + shape.key_heads + head
-            waits = (Unit.ELEMENTS,)
+            waits = (Wait.ELEMENTS,)
             yield _scalar(Operation.QUERY, *waits, register=_QUERY, peak=peak, target=_LIMITS + head)
         for head in range(shape.key_heads):
             source = (shape.heads + head) * self.head_words
@@ -130,38 +132,46 @@ class _Writer:
             yield ProgramStep(Unit.QUANTISER, (), {**words, **key})
             value = {"source": self.values + head * self.head_words, "peak": _VALUES + head, "results": 1}
             value |= {"limit": Limit.VALUE, "target": Target.VALUES, "region": head}
-            yield ProgramStep(Unit.QUANTISER, (), {**words, **value})
+            yield ProgramStep(Unit.QUANTISER, (Wait.ARRAY,), {**words, **value})
         for head in range(shape.heads):
             fields = {"source": head * self.head_words, "peak": _KEYS + shape.key_heads + head, "limit": Limit.QUERY}
             address = self.queries + head * config.chunks(shape.head)
             fields |= {"register": _LIMITS + head, "target": Target.ACTIVATIONS, "address": address}
-            yield ProgramStep(Unit.QUANTISER, (Unit.SCALARS,), {**words, **fields})
+            yield ProgramStep(Unit.QUANTISER, (Wait.SCALARS,), {**words, **fields})
         for head in range(shape.key_heads):
             place = {"register": _SIZE, "region": head, "head": head}
             yield _scalar(Operation.KEY_SCALE, peak=_KEYS + head, **place)
             yield _scalar(Operation.VALUE_SCALE, results=1, peak=_VALUES + head, **place)
 
     def _heads(self) -> Iterator[ProgramStep]:
-        """Each head's softmax while the array has the next one's scores."""
+        """Three heads at a time: scores of one, softmax of the one before, context of the one before that.
+
+        The array finishes its steps in their order, which is that of the scores of head h + 1, the context of head
+        h - 1, the scores of head h + 2, and so on. Halves of memories change hands from head h to h + 2 where a step
+        of head h + 2 waits until all have read those of head h.
+        """
         heads = range(self.shape.heads)
-        yield self._score(0, Unit.QUANTISER, Unit.SCALARS)
-        yield self._softmax(0)
-        if len(heads) > 1:
-            yield self._score(1)
+        yield self._score(0, Wait.QUANTISER, Wait.SCALARS)
         for head in heads:
+            # Of the array's steps behind this head's scores, there are the next head's and a context.
+            behind = (head + 1 in heads) + (head > 1)
+            ready = (Wait.ARRAY, Wait.ARRAY_BUT_ONE, Wait.ARRAY_BUT_TWO)
+            if head + 1 in heads:
+                yield self._score(head + 1)
+            yield self._softmax(head, ready[behind])
+            if head:
+                yield self._context(head - 1)
+            # Now a context more; that of head - 2 must have read its weights.
             parity = head % 2
             place = {"source": self._softmax_words(parity), "peak": _POWERS + parity, "limit": Limit.ACTIVATION}
             place |= {"target": Target.ACTIVATIONS, "address": self._weight_chunks(parity), "by_chunks": 1}
-            yield ProgramStep(Unit.QUANTISER, (Unit.ELEMENTS,), place)
+            read = ready[(head + 1 in heads) + (head > 0)]
+            yield ProgramStep(Unit.QUANTISER, (Wait.ELEMENTS, read), place)
             fields = {"peak": _POWERS + parity, "target": _FACTORS + parity, "head": self._key_head(head)}
             yield _scalar(Operation.FACTOR, **fields)
-            if head + 1 in heads:
-                yield self._softmax(head + 1)
-            yield self._context(head)
-            if head + 2 in heads:
-                yield self._score(head + 2)
+        yield self._context(heads[-1])
 
-    def _score(self, head: int, *waits: Unit) -> ProgramStep:
+    def _score(self, head: int, *waits: Wait) -> ProgramStep:
         config, parity = self.config, head % 2
         fields = {
             "source": Source.KEYS,
@@ -177,7 +187,7 @@ class _Writer:
         }
         return ProgramStep(Unit.ARRAY, waits, fields)
 
-    def _softmax(self, head: int) -> ProgramStep:
+    def _softmax(self, head: int, ready: Wait) -> ProgramStep:
         parity = head % 2
         fields = {
             "element": Element.POWERS,
@@ -188,7 +198,7 @@ class _Writer:
             "region": self._key_head(head),
             "head": self._key_head(head),
         }
-        return ProgramStep(Unit.ELEMENTS, (Unit.ARRAY,), fields)
+        return ProgramStep(Unit.ELEMENTS, (ready,), fields)
 
     def _context(self, head: int) -> ProgramStep:
         config, parity = self.config, head % 2
@@ -204,7 +214,7 @@ class _Writer:
             "words": self.head_words - 1,
             "register": _FACTORS + parity,
         }
-        return ProgramStep(Unit.ARRAY, (Unit.QUANTISER, Unit.SCALARS), fields)
+        return ProgramStep(Unit.ARRAY, (Wait.QUANTISER, Wait.SCALARS), fields)
 
     def feed_forward(self) -> Iterator[ProgramStep]:
         """The second half of a block."""
@@ -212,12 +222,13 @@ class _Writer:
         yield from self._norm(Element.NORM, shape.hidden, sized=False)
         place = self.config.words(shape.intermediate)
         fields = {"target": 0, "peak": _GATE, "rectify": 1}
-        yield self._linear(shape.intermediate, shape.hidden, Result.RAW, Unit.QUANTISER, **fields)
+        yield self._linear(shape.intermediate, shape.hidden, Result.RAW, Wait.QUANTISER, **fields)
         yield self._linear(shape.intermediate, shape.hidden, Result.RAW, target=place, peak=_UP)
         words = {"words": self.config.words(shape.intermediate) - 1, "results": 1, "limit": Limit.ACTIVATION}
-        yield ProgramStep(Unit.QUANTISER, (Unit.ARRAY,), {**words, "peak": _GATE, "target": Target.GATE})
+        gate = {**words, "peak": _GATE, "target": Target.GATE}
+        yield ProgramStep(Unit.QUANTISER, (Wait.ARRAY_BUT_ONE,), gate)
         up = {**words, "source": place, "peak": _UP, "target": Target.UP}
-        yield ProgramStep(Unit.QUANTISER, (), up)
+        yield ProgramStep(Unit.QUANTISER, (Wait.ARRAY,), up)
         yield from self._norm(Element.HIDDEN_NORM, shape.intermediate)
         yield from self._residual(shape.intermediate)
 
@@ -226,7 +237,7 @@ class _Writer:
         yield from self._norm(Element.NORM, self.shape.hidden)
         yield _scalar(Operation.CONSTANT, register=_SIZE, target=_LOGIT)
         yield _scalar(Operation.TEMPERATURE, register=_LOGIT, target=_LOGIT)
-        waits = (Unit.QUANTISER, Unit.SCALARS)
+        waits = (Wait.QUANTISER, Wait.SCALARS)
         fields = {"register": _LOGIT, "planes": self.config.form.embedding_digits - 1}
         yield self._linear(self.shape.vocabulary, self.shape.hidden, Result.LOGIT, *waits, **fields)
 
@@ -235,14 +246,14 @@ class _Writer:
     ) -> Iterator[ProgramStep]:
         """Gains, size, and the quantised vector at the array."""
         words = {"words": self.config.words(length) - 1, "peak": _NORM}
-        waits = Unit.QUANTISER if element is Element.HIDDEN_NORM else Unit.ARRAY
+        waits = Wait.QUANTISER if element is Element.HIDDEN_NORM else Wait.ARRAY
         yield ProgramStep(Unit.ELEMENTS, (waits,), {"element": element, "source": source, "rewind": rewind, **words})
         fields = {"limit": Limit.ACTIVATION, "target": Target.ACTIVATIONS, **words}
         if sized:
-            yield _scalar(Operation.ROOT, Unit.ELEMENTS, peak=_NORM, target=_SIZE)
-        yield ProgramStep(Unit.QUANTISER, (Unit.ELEMENTS,), fields)
+            yield _scalar(Operation.ROOT, Wait.ELEMENTS, peak=_NORM, target=_SIZE)
+        yield ProgramStep(Unit.QUANTISER, (Wait.ELEMENTS,), fields)
 
-    def _linear(self, outputs: int, inputs: int, result: Result, *waits: Unit, **fields: int) -> ProgramStep:
+    def _linear(self, outputs: int, inputs: int, result: Result, *waits: Wait, **fields: int) -> ProgramStep:
         config = self.config
         sizes = {"tiles": config.tiles(outputs) - 1, "chunks": config.chunks(inputs) - 1}
         sizes |= {"words": config.words(outputs) - 1, "source": Source.WEIGHTS, "result": result}
@@ -250,7 +261,7 @@ class _Writer:
 
     def _residual(self, inputs: int) -> Iterator[ProgramStep]:
         yield _scalar(Operation.CONSTANT, register=_SIZE, target=_ADDED)
-        waits = (Unit.QUANTISER, Unit.SCALARS)
+        waits = (Wait.QUANTISER, Wait.SCALARS)
         yield self._linear(self.shape.hidden, inputs, Result.RESIDUAL, *waits, register=_ADDED)
 
     def _key_head(self, head: int) -> int:
@@ -263,5 +274,5 @@ class _Writer:
         return self.weights + parity * self.config.chunks(self.shape.context)
 
 
-def _scalar(operation: Operation, *waits: Unit, **fields: int) -> ProgramStep:
+def _scalar(operation: Operation, *waits: Wait, **fields: int) -> ProgramStep:
     return ProgramStep(Unit.SCALARS, waits, {"operation": operation, **fields})

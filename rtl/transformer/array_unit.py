@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -46,6 +46,8 @@ class ArrayUnit(wiring.Component):
         In, stream of `Steps.array`.
     busy
         Out, 1: from the cycle behind a step's acceptance to that of the last `finished`.
+    more
+        Out, 2: the same of all steps but the last one, and but the last two.
     place
         In, `Steps.place`.
     rewind
@@ -73,6 +75,7 @@ class ArrayUnit(wiring.Component):
 
     step: stream.Interface
     busy: Signal
+    more: Signal
     place: data.View
     rewind: Signal
     finished: Signal
@@ -98,6 +101,7 @@ class ArrayUnit(wiring.Component):
             {
                 "step": In(stream.Signature(self.steps.array)),
                 "busy": Out(1),
+                "more": Out(2),
                 "place": In(self.steps.place),
                 "rewind": In(1),
                 "finished": In(1),
@@ -193,7 +197,7 @@ class ArrayUnit(wiring.Component):
             m.d.sync += pending.eq(pending + 1)
         with m.If(self.finished & ~accept):
             m.d.sync += pending.eq(pending - 1)
-        m.d.comb += self.busy.eq(pending != 0)
+        m.d.comb += [self.busy.eq(pending != 0), self.more.eq(Cat(pending > 1, pending > 2))]
         return m
 
     @property

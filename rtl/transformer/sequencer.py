@@ -10,7 +10,7 @@ from rtl.layouts import indices
 from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import delayed
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Steps, Unit
+from rtl.transformer.steps import Steps, Unit, Wait
 
 UNITS = tuple(unit.name.lower() for unit in Unit)
 """Names of the units' ports."""
@@ -20,7 +20,7 @@ class Sequencer(wiring.Component):
     """Takes a token, and gives the steps of all blocks and, if a choice is wanted, of the head.
 
     The program has the steps of one block and behind them those of the head. A step is given when its unit takes it and
-    the units that it waits for have nothing to do.
+    what it waits for has come.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Sequencer(wiring.Component):
     array, elements, quantiser, scalars
         Out, streams of the units' steps.
     busy
-        In, a bit for each unit: it has something to do.
+        In, a bit for each `Wait`: steps that wait for it wait on.
     others
         In, 1: something else that a token waits for has: reading of the embedding, or choosing.
     reading
@@ -90,7 +90,7 @@ class Sequencer(wiring.Component):
             | {
                 "token": In(stream.Signature(self.token_layout(config))),
                 "embedding": Out(stream.Signature(indices(config.shape.vocabulary), always_ready=True)),
-                "busy": In(len(Unit)),
+                "busy": In(len(Wait)),
                 "others": In(1),
                 "reading": In(1),
                 "address": Out(indices(entries)),

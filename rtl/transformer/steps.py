@@ -18,6 +18,19 @@ class Unit(IntEnum):
     SCALARS = 3
 
 
+class Wait(IntEnum):
+    """What a step waits for; the first four are the numbers of units that must have nothing to do."""
+
+    ARRAY = Unit.ARRAY
+    ELEMENTS = Unit.ELEMENTS
+    QUANTISER = Unit.QUANTISER
+    SCALARS = Unit.SCALARS
+    ARRAY_BUT_ONE = 4
+    """The array has nothing to do but its last step."""
+    ARRAY_BUT_TWO = 5
+    """Nothing but its last two."""
+
+
 class Source(IntEnum):
     """Where the array's trits come from."""
 
@@ -260,14 +273,14 @@ class Steps:
     def entry(self) -> data.StructLayout:
         """An entry of the program: a step, and when it is given.
 
-        ``unit``; ``waits``: a bit for each unit that must have nothing to do; ``last``: the section's end, of a block
-        or of the head; ``region``: in the step's place, plus the block's first; ``rewind``: in the step's place, in
-        the first block; ``step``: the bits of all other fields in their order.
+        ``unit``; ``waits``: a bit for each `Wait`; ``last``: the section's end, of a block or of the head; ``region``:
+        in the step's place, plus the block's first; ``rewind``: in the step's place, in the first block; ``step``: the
+        bits of all other fields in their order.
         """
         return data.StructLayout(
             {
                 "unit": Unit,
-                "waits": len(Unit),
+                "waits": len(Wait),
                 "last": 1,
                 "region": self.region,
                 "rewind": 1,
