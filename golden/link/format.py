@@ -140,6 +140,23 @@ class Refusal(IntEnum):
     """The engine did not do its part in its time and was reset."""
 
 
+END_TOKENS: Final = 4
+"""Most tokens of a ``generate`` that end a sequence."""
+
+
+class Ending(IntEnum):
+    """Why a sequence of tokens ended; 0 while it has not."""
+
+    END_TOKEN = 1
+    """One of the end tokens was chosen."""
+    TOKENS = 2
+    """As many were made as were asked for."""
+    CONTEXT_FULL = 3
+    """There is no place for another one."""
+    ABORTED = 4
+    """A host said so."""
+
+
 IDENTITY_FIELDS: Final = {
     "config": 4,
     "rows": 2,
