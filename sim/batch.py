@@ -16,6 +16,7 @@ from gen.plan.timeline import Times
 from golden.errors import TritweaveError
 from golden.files.disk import check_writable
 from sim.drivers import build_driver
+from sim.ports import lane_values, port_bytes
 from sim.toolchain import environment, trace_flags
 
 Progress = Callable[[int], None]
@@ -154,14 +155,11 @@ def _simulate(
         _report(process.stdout, progress)
     if process.returncode:
         raise TritweaveError(f"the simulation ended with status {process.returncode} before all results were there")
-    word_bytes = _port_bytes(lanes * width)
+    word_bytes = port_bytes(lanes * width)
     records = np.frombuffer(result.read_bytes(), np.uint8).reshape(len(vectors), words * word_bytes + 16)
-    bits = np.unpackbits(records[:, :-16].reshape(len(vectors), words, word_bytes), axis=-1, bitorder="little")
-    values = bits[..., : lanes * width].reshape(len(vectors), words * lanes, width).astype(np.int64)
-    place = 1 << np.arange(width)
-    place[-1] = -place[-1]
+    values = lane_values(records[:, :-16].reshape(len(vectors), words, word_bytes), lanes, width)
     times = np.ascontiguousarray(records[:, -16:]).view("<u8")
-    return (values @ place)[:, :outputs].astype(np.int32), times[:, 0], times[:, 1]
+    return values.reshape(len(vectors), -1)[:, :outputs].astype(np.int32), times[:, 0], times[:, 1]
 
 
 def _report(lines: Iterable[str], progress: Progress) -> None:
@@ -170,10 +168,3 @@ def _report(lines: Iterable[str], progress: Progress) -> None:
     for line in lines:
         progress(int(line) - done)
         done = int(line)
-
-
-def _port_bytes(bits: int) -> int:
-    """Bytes of the C++ type that Verilator gives a port: 1, 2, 4, 8, or whole 32-bit words."""
-    if bits <= 16:
-        return 1 if bits <= 8 else 2
-    return 4 if bits <= 32 else 8 if bits <= 64 else -(-bits // 32) * 4
