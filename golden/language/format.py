@@ -27,6 +27,9 @@ NOISE_FRACTION: Final = 8
 NOISE_INDEX: Final = 10
 """Bits of the random number that chooses one of the noise table's entries."""
 
+SEED_FACTOR: Final = 0x9E3779B1
+"""Of the seed plus 1 in the sampler's first state."""
+
 EPSILON_BITS: Final = 30
 """At most, of what the sum of a residual's squares starts with."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from golden.errors import TritweaveError
 from golden.language.embedding import Logits
-from golden.language.format import LOGIT_BITS, NOISE_FRACTION, NOISE_INDEX
+from golden.language.format import LOGIT_BITS, NOISE_FRACTION, NOISE_INDEX, SEED_FACTOR
 from golden.language.scalars import Integers, Scalars
 
 TEMPERATURES: Final = (1 / 64, 64)
@@ -25,7 +25,7 @@ def state_of(seed: int) -> int:
     """The shift register's first state: an odd multiple of the seed plus 1, so that no seed gives 0 or another's."""
     if not 0 <= seed < 0xFFFFFFFF:
         raise TritweaveError(f"the seed is {seed}; it is a whole number from 0 to {0xFFFFFFFF - 1}")
-    return 0x9E3779B1 * (seed + 1) & 0xFFFFFFFF
+    return SEED_FACTOR * (seed + 1) & 0xFFFFFFFF
 
 
 class Sampler:

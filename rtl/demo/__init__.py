@@ -1,3 +1,3 @@
-"""Demonstrations without a host: built-in inputs, answers on LEDs or segments. Imports the engine and what lies below
-it.
+"""Demonstrations without a host: built-in inputs, answers on LEDs or segments; stories on a serial line. Imports what
+lies below it.
 """
