@@ -6,17 +6,16 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH
-from golden.link.format import HEADER_BYTES, PAYLOAD_BYTES, VERSION, Command, Refusal
+from golden.link.format import HEADER_BYTES, IDENTITY_FIELDS, PAYLOAD_BYTES, Command, Refusal
 from rtl.crc32 import SUM
 from rtl.layouts import LOAD, RECEIVED, words
 from rtl.link.config import LinkConfig
-from rtl.link.frame_receiver import REFUSAL, FrameReceiver
-from rtl.link.frame_sender import FrameSender
+from rtl.link.exchange import Exchange
 from rtl.link.held_image import HeldImage
-from rtl.link.payload_reader import PayloadReader
-from rtl.link.reply import COUNTERS, LinkReply
 from rtl.link.request_parser import RequestParser
+from rtl.link.result_bytes import ResultBytes
 
 
 class Link(wiring.Component):
@@ -52,10 +51,8 @@ class Link(wiring.Component):
     file
         In, `SUM`: adds up what it fills them with, while `hold` is 1.
 
-    A request is carried out when all of it is here and its CRC-32 is right. Its payload is then read twice: once to see
-    whether it may be, and only then into the engine; a reading takes 2 cycles a byte and 1 more a word, and an image's
-    second one `Crc32.LATENCY` more a byte. Meanwhile and until its reply is made, what comes in is dropped and counted.
-    A reset of the link forgets the request under way, never what the memories hold.
+    Requests and replies follow each other as in `Exchange`; the second reading of an image's words takes
+    `Crc32.LATENCY` cycles more a byte. A reset of the link forgets the request under way, never what the memories hold.
 
     """
 
@@ -70,9 +67,18 @@ class Link(wiring.Component):
     file: wiring.PureInterface
 
     def __init__(self, config: LinkConfig, identity: Sequence[int], *, last_input: int | None = None, image: int = 0):
-        self.config, self.identity = config, identity
-        self.last_input, self.image = last_input, image
+        if len(identity) != (size := sum(IDENTITY_FIELDS.values())):
+            raise TritweaveError(f"link: identity has {len(identity)} bytes; it has {size}")
+        self.config, self.last_input, self.image = config, last_input, image
         engine = config.engine
+        self.exchange = Exchange(
+            identity,
+            request=config.request,
+            reply=config.reply,
+            unit=engine.lanes,
+            patience=config.patience,
+            bare=(Command.BEGIN, Command.LOAD, Command.FINISH),
+        )
         super().__init__(
             {
                 "i": In(stream.Signature(RECEIVED, always_ready=True)),
@@ -88,90 +94,50 @@ class Link(wiring.Component):
         )
 
     def elaborate(self, platform) -> Module:
-        """One state machine between the receiver's memory, the engine and the sender's memory."""
+        """What the exchange of requests and replies asks, and the engine answers."""
         m = Module()
-        config, engine = self.config, self.config.engine
-        m.submodules.receiver = receiver = FrameReceiver(config.request)
-        m.submodules.reader = reader = PayloadReader(receiver.depth, engine.lanes)
-        m.submodules.parser = parser = RequestParser(config)
+        engine, command = self.config.engine, self.exchange.header.command
+        m.submodules.exchange = exchange = self.exchange
+        m.submodules.parser = parser = RequestParser(self.config)
         m.submodules.held = held = HeldImage(last_input=self.last_input, image=self.image)
-        m.submodules.reply = reply = LinkReply(self.identity, engine.lanes, engine.accumulator_width)
-        m.submodules.sender = sender = FrameSender(config.reply)
-        command = receiver.header.command
-        self._pass_units(m, command, reader, parser, held)
+        m.submodules.results = results = ResultBytes(engine.lanes, engine.accumulator_width)
+        self._pass_units(m, parser, held)
         m.d.comb += [
-            reply.request.eq(receiver.header),
-            reply.byte.eq(receiver.data),
-            reply.state.eq(held.state),
-            reader.data.eq(receiver.data),
-            reader.end.eq(receiver.end),
-            reader.is_vector.eq(command == Command.RUN),
-            receiver.address.eq(Mux(reply.start, reply.place, reader.address)),
+            exchange.hold.eq(self.hold),
+            exchange.state.eq(held.state),
+            exchange.is_vector.eq(command == Command.RUN),
+            exchange.works.eq(command != Command.FINISH),
+            held.begin.eq(exchange.accepted & (command == Command.BEGIN)),
+            held.finish.eq(exchange.accepted & (command == Command.FINISH)),
+            held.forget.eq(exchange.gives_up & exchange.carrying & (command == Command.LOAD)),
+            results.restart.eq(exchange.gives_up),
+            self.reset.eq(exchange.gives_up),
         ]
         for source, sink in (
-            (wiring.flipped(self.i), receiver.i),
-            (wiring.flipped(self.results), reply.results),
-            (reply.o, sender.i),
-            (sender.o, wiring.flipped(self.o)),
+            (wiring.flipped(self.i), exchange.i),
+            (exchange.o, wiring.flipped(self.o)),
+            (wiring.flipped(self.results), results.i),
+            (results.o, exchange.body),
+            (exchange.spelt, held.i),
             (wiring.flipped(self.file), held.file),
         ):
             wiring.connect(m, source, sink)
-        granted, gives_up = Signal(), Signal()
-        expired = self._count(m, granted, gives_up, receiver, reply)
-        m.d.comb += [sender.abort.eq(gives_up), reply.restart.eq(gives_up), self.reset.eq(gives_up)]
-
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += reader.start.eq(1)
-                m.d.sync += reply.refusal.eq(receiver.refusal)
-                with m.If(receiver.held & sender.i.ready & ~self.hold):
-                    m.next = "REPLY"
-                    with m.If(receiver.refusal == 0):
-                        self._start(m, receiver, reply)
-            with m.State("CHECK"):
-                m.d.comb += reader.o.ready.eq(1)
-                with m.If(reader.ended):
-                    m.d.comb += reader.start.eq(1)
-                    m.next = "REPLY"
-                    objection = self._objection(m, receiver, reader, parser)
-                    m.d.sync += reply.refusal.eq(objection)
-                    with m.If(objection == 0):
-                        m.d.comb += [held.begin.eq(command == Command.BEGIN), held.finish.eq(command == Command.FINISH)]
-                        with m.If(command != Command.FINISH):
-                            m.d.comb += granted.eq(1)
-                            m.next = "CARRY OUT"
-            with m.State("CARRY OUT"):
-                self._carry_out(m, command, reader, parser, held)
-                m.d.comb += gives_up.eq(expired)
-                with m.If(reader.ended):
-                    m.next = "REPLY"
-                with m.If(gives_up):
-                    m.d.comb += held.forget.eq(command == Command.LOAD)
-                    m.d.sync += reply.refusal.eq(Refusal.STUCK)
-                    m.next = "REPLY"
-            with m.State("REPLY"):
-                m.d.comb += [reply.start.eq(1), gives_up.eq(expired)]
-                with m.If(gives_up):
-                    m.d.sync += reply.refusal.eq(Refusal.STUCK)
-                with m.Elif(reply.done):
-                    m.d.comb += receiver.release.eq(1)
-                    m.next = "IDLE"
+        self._judge(m, parser)
+        self._carry_out(m, parser, held)
         return m
 
-    def _pass_units(
-        self, m: Module, command: Value, reader: PayloadReader, parser: RequestParser, held: HeldImage
-    ) -> None:
+    def _pass_units(self, m: Module, parser: RequestParser, held: HeldImage) -> None:
         """What a unit of the payload is for the parser, the engine and the image's sum."""
-        unit = reader.o.payload
-        transfer = unit[-LOAD_WIDTH:]
+        exchange = self.exchange
+        transfer = exchange.unit[-LOAD_WIDTH:]
         m.d.comb += [
-            parser.start.eq(reader.start),
-            parser.command.eq(command),
+            parser.start.eq(exchange.start),
+            parser.command.eq(exchange.header.command),
             parser.state.eq(held.state),
             parser.last_input.eq(held.last_input),
             parser.unit.eq(transfer),
-            parser.taken.eq(reader.o.valid & reader.o.ready),
-            Value.cast(self.vectors.payload).eq(unit[-8 * self.config.engine.lanes :]),
+            parser.taken.eq(exchange.taken),
+            Value.cast(self.vectors.payload).eq(exchange.unit[-8 * self.config.engine.lanes :]),
             self.load.payload.data.eq(transfer),
             self.load.payload.memory.eq(parser.memory),
             self.load.payload.address.eq(parser.address),
@@ -180,73 +146,44 @@ class Link(wiring.Component):
             held.hold.eq(self.hold),
             held.filled.eq(self.filled),
         ]
-        wiring.connect(m, reader.spelt, held.i)
 
-    def _count(self, m: Module, granted: Signal, gives_up: Signal, receiver: FrameReceiver, reply: LinkReply) -> Value:
-        """The counters; whether a request has taken all the time that it has."""
-        counters, cycles, running = Signal(COUNTERS), Signal(self.config.patience + 1), Signal()
-        m.d.comb += [reply.counters.eq(counters), reply.counters.cycles.eq(cycles)]
-        m.d.sync += [
-            counters.lost.eq(counters.lost + receiver.lost),
-            counters.frames.eq(counters.frames + (receiver.release & (reply.refusal == 0))),
-            counters.refused.eq(counters.refused + (receiver.release & (reply.refusal != 0))),
-        ]
-        with m.If(running):
-            m.d.sync += cycles.eq(cycles + 1)
-        with m.If(receiver.release | gives_up):
-            m.d.sync += running.eq(0)
-        with m.If(granted):
-            m.d.sync += [running.eq(1), cycles.eq(0)]
-        return running & cycles[-1]
-
-    def _start(self, m: Module, receiver: FrameReceiver, reply: LinkReply) -> None:
-        """What is known of a request by its header: a refusal, or that it has to be read."""
-        with m.If(receiver.header.version != VERSION):
-            m.d.sync += reply.refusal.eq(Refusal.VERSION)
-        with m.Else(), m.Switch(receiver.header.command):
-            with m.Case(Command.IDENTIFY, Command.COUNTERS), m.If(receiver.end != HEADER_BYTES):
-                m.d.sync += reply.refusal.eq(Refusal.LENGTH)
-            with m.Case(Command.BEGIN, Command.LOAD, Command.FINISH):
-                if self.config.engine.writable:
-                    m.next = "CHECK"
-                else:
-                    m.d.sync += reply.refusal.eq(Refusal.READ_ONLY)
-            with m.Case(Command.RUN):
-                m.next = "CHECK"
-            with m.Default():
-                m.d.sync += reply.refusal.eq(Refusal.COMMAND)
-
-    def _objection(self, m: Module, receiver: FrameReceiver, reader: PayloadReader, parser: RequestParser) -> Signal:
-        """Why a request that has been read is refused, or 0."""
-        command, objection = receiver.header.command, Signal(REFUSAL)
+    def _judge(self, m: Module, parser: RequestParser) -> None:
+        """Why a command is refused, and why a request that has been read is."""
+        exchange, command = self.exchange, self.exchange.header.command
         whole = Signal()
-        m.d.comb += whole.eq(parser.whole & ~reader.ragged)
+        m.d.comb += whole.eq(parser.whole & ~exchange.ragged)
+        with m.Switch(command):
+            with m.Case(Command.BEGIN, Command.LOAD, Command.FINISH):
+                if not self.config.engine.writable:
+                    m.d.comb += exchange.known.eq(Refusal.READ_ONLY)
+            with m.Case(Command.RUN):
+                pass
+            with m.Default():
+                m.d.comb += exchange.known.eq(Refusal.COMMAND)
         with m.Switch(command):
             for fixed in (Command.BEGIN, Command.FINISH):
                 with m.Case(fixed):
-                    m.d.comb += whole.eq(receiver.end == HEADER_BYTES + PAYLOAD_BYTES[fixed])
+                    m.d.comb += whole.eq(exchange.end == HEADER_BYTES + PAYLOAD_BYTES[fixed])
         with m.If(~parser.named):
-            m.d.comb += objection.eq(Mux(command == Command.RUN, Refusal.NOT_LOADED, Refusal.ORDER))
+            m.d.comb += exchange.objection.eq(Mux(command == Command.RUN, Refusal.NOT_LOADED, Refusal.ORDER))
         with m.Elif(~whole):
-            m.d.comb += objection.eq(Refusal.LENGTH)
+            m.d.comb += exchange.objection.eq(Refusal.LENGTH)
         with m.Elif((command == Command.LOAD) & ~parser.fits):
-            m.d.comb += objection.eq(Refusal.RANGE)
-        return objection
+            m.d.comb += exchange.objection.eq(Refusal.RANGE)
 
-    def _carry_out(
-        self, m: Module, command: Value, reader: PayloadReader, parser: RequestParser, held: HeldImage
-    ) -> None:
+    def _carry_out(self, m: Module, parser: RequestParser, held: HeldImage) -> None:
         """Pass the body to whom it is for; an image's words are summed when the engine has them, never before."""
-        offered = reader.o.valid & parser.in_body
-        m.d.comb += reader.o.ready.eq(1)
+        exchange, command = self.exchange, self.exchange.header.command
+        offered = exchange.offered & parser.in_body
+        m.d.comb += exchange.accepts.eq(1)
         with m.If(parser.in_body):
-            m.d.comb += reader.spell.eq(command != Command.RUN)
+            m.d.comb += exchange.spell.eq(command != Command.RUN)
             with m.Switch(command):
                 with m.Case(Command.LOAD):
                     m.d.comb += [
                         self.load.valid.eq(offered),
-                        reader.o.ready.eq(self.load.ready),
+                        exchange.accepts.eq(self.load.ready),
                         held.write.eq(offered & parser.is_first),
                     ]
                 with m.Case(Command.RUN):
-                    m.d.comb += [self.vectors.valid.eq(offered), reader.o.ready.eq(self.vectors.ready)]
+                    m.d.comb += [self.vectors.valid.eq(offered), exchange.accepts.eq(self.vectors.ready)]

@@ -2,30 +2,18 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.errors import TritweaveError
-from golden.link.format import (
-    COUNTER_FIELDS,
-    DONE,
-    HEADER_BYTES,
-    IDENTITY_FIELDS,
-    REFUSED,
-    VERSION,
-    Command,
-    Refusal,
-)
-from rtl.layouts import BYTE, words
+from golden.link.format import COUNTER_FIELDS, DONE, HEADER_BYTES, REFUSED, VERSION, Command, Refusal
+from rtl.layouts import BYTE
 from rtl.link.frame_receiver import HEADER, REFUSAL
 from rtl.link.held_image import STATE
-from rtl.selection import selected, selected_byte
+from rtl.selection import selected_byte
 
 COUNTERS = data.StructLayout({name: 8 * size for name, size in COUNTER_FIELDS.items()})
 """See `golden.link.format.COUNTER_FIELDS`."""
-
-_RESULT_BYTES = 4
 
 
 class LinkReply(wiring.Component):
@@ -34,9 +22,9 @@ class LinkReply(wiring.Component):
     Parameters
     ----------
     identity
-        `golden.link.format.IDENTITY_FIELDS` as bytes.
-    lanes, width
-        Values of a result word, and the bits of each, 1 to 32.
+        What the device is, as bytes.
+    bare
+        Commands whose replies have no payload.
 
     Members
     -------
@@ -50,8 +38,9 @@ class LinkReply(wiring.Component):
         In, `REFUSAL`: why it is refused, or 0.
     state, counters
         In, `STATE` and `COUNTERS`.
-    results
-        In, stream of `words` (signed(width), lanes): one vector, taken by a reply to ``run``.
+    body
+        In, stream of `BYTE`: the payload of the replies to all commands but ``identify``, ``counters`` and `bare`;
+        taken within `start` only.
     restart
         In, 1: begin anew in the next cycle.
     o
@@ -70,15 +59,13 @@ class LinkReply(wiring.Component):
     refusal: Signal
     state: data.View
     counters: data.View
-    results: stream.Interface
+    body: stream.Interface
     restart: Signal
     o: stream.Interface
     done: Signal
 
-    def __init__(self, identity: Sequence[int], lanes: int, width: int):
-        if len(identity) != sum(IDENTITY_FIELDS.values()):
-            raise TritweaveError(f"link: identity has {len(identity)} bytes; it has {sum(IDENTITY_FIELDS.values())}")
-        self.identity, self.lanes = Const(int.from_bytes(bytes(identity), "little"), 8 * len(identity)), lanes
+    def __init__(self, identity: Sequence[int], bare: Sequence[Command]):
+        self.identity, self.bare = Const(int.from_bytes(bytes(identity), "little"), 8 * len(identity)), bare
         super().__init__(
             {
                 "start": In(1),
@@ -88,7 +75,7 @@ class LinkReply(wiring.Component):
                 "refusal": In(REFUSAL),
                 "state": In(STATE),
                 "counters": In(COUNTERS),
-                "results": In(stream.Signature(words(signed(width), lanes))),
+                "body": In(stream.Signature(BYTE)),
                 "restart": In(1),
                 "o": Out(stream.Signature(BYTE)),
                 "done": Out(1),
@@ -96,54 +83,47 @@ class LinkReply(wiring.Component):
         )
 
     def elaborate(self, platform) -> Module:
-        """A counter of bytes, first through the header, then through the body."""
+        """A counter of bytes, first through the header, then through the fields of the device."""
         m = Module()
         refused = self.refusal != 0
         untrusted = (self.refusal == Refusal.DAMAGED) | (self.refusal == Refusal.SHORT)
-        about = Cat(self.identity, self.state.as_value())
-        word = _RESULT_BYTES * self.lanes
-        index, in_body = Signal(range(max(len(about) // 8, word))), Signal()
+        about, counters = Cat(self.identity, self.state.as_value()), self.counters.as_value()
+        index, in_body = Signal(range(len(about) // 8)), Signal()
 
-        # The body's byte, its last place, and whether it ends there.
-        byte, last, ends = Signal(8), Signal.like(index), Signal(init=1)
-        m.d.comb += [self.o.valid.eq(self.start), self.place.eq(index)]
+        # A byte; whether it ends header or fields, and whether it ends the frame.
+        byte, last, ends = Signal(8), Signal(), Signal()
+        m.d.comb += [self.o.valid.eq(self.start), self.place.eq(index), ends.eq(last)]
         with m.If(~in_body):
             # What is not of this reply is the request's: its sequence.
-            m.d.comb += [byte.eq(Mux(untrusted, 0, self.byte)), last.eq(HEADER_BYTES - 1), ends.eq(0)]
+            m.d.comb += [byte.eq(Mux(untrusted, 0, self.byte)), last.eq(index == HEADER_BYTES - 1), ends.eq(0)]
             with m.If(index == 0):
                 m.d.comb += byte.eq(VERSION)
             with m.If(index == 1):
                 m.d.comb += byte.eq(Mux(refused, REFUSED, self.request.command | DONE))
-            with m.Switch(self.request.command), m.Case(Command.BEGIN, Command.LOAD, Command.FINISH):
-                m.d.comb += ends.eq(~refused)
+            with m.Switch(self.request.command), m.Case(*self.bare):
+                m.d.comb += ends.eq(last & ~refused)
         with m.Elif(refused):
-            m.d.comb += byte.eq(self.refusal)
+            m.d.comb += [byte.eq(self.refusal), last.eq(1)]
         with m.Elif(self.request.command == Command.IDENTIFY):
-            m.d.comb += [byte.eq(selected_byte(about, index)), last.eq(len(about) // 8 - 1)]
+            m.d.comb += [byte.eq(selected_byte(about, index)), last.eq(index == len(about) // 8 - 1)]
         with m.Elif(self.request.command == Command.COUNTERS):
-            counters = self.counters.as_value()
-            m.d.comb += [byte.eq(selected_byte(counters, index)), last.eq(len(counters) // 8 - 1)]
+            m.d.comb += [byte.eq(selected_byte(counters, index)), last.eq(index == len(counters) // 8 - 1)]
         with m.Else():
-            # Lanes are chosen before they are extended, which takes fewer multiplexers than the other way round.
-            lanes = [self.results.payload.data[lane] for lane in range(self.lanes)]
-            extended = Signal(signed(8 * _RESULT_BYTES))
-            m.d.comb += extended.eq(selected(lanes, index[2:]))
             m.d.comb += [
-                byte.eq(selected_byte(extended, index[:2])),
-                last.eq(word - 1),
-                ends.eq(self.results.payload.last),
-                self.o.valid.eq(self.start & self.results.valid),
-                self.results.ready.eq(self.start & self.o.ready & (index == word - 1)),
+                byte.eq(self.body.payload.data),
+                last.eq(self.body.payload.last),
+                self.o.valid.eq(self.start & self.body.valid),
+                self.body.ready.eq(self.start & self.o.ready),
             ]
 
         m.d.comb += [
             self.o.payload.data.eq(byte),
-            self.o.payload.last.eq((index == last) & ends),
+            self.o.payload.last.eq(ends),
             self.done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += index.eq(index + 1)
-            with m.If(index == last):
+            with m.If(last):
                 m.d.sync += [index.eq(0), in_body.eq(1)]
         with m.If(self.done | self.restart):
             m.d.sync += [index.eq(0), in_body.eq(0)]

@@ -14,7 +14,7 @@ from golden.link.frames import Counters, Frame, State, image_number
 from golden.link.payloads import run_payload
 from rtl.engine.config import EngineConfig
 from rtl.link.config import LinkConfig
-from rtl.link.reply import LinkReply
+from rtl.link.link import Link
 from sim.pysim import Pauses
 from support.conversations import CLOCK_HZ, CONFIG, Conversation, compute_on, image_of, loading
 from support.link_model import DeviceModel, Load
@@ -290,4 +290,4 @@ def test_any_conversation_goes_as_the_model_says(data: st.DataObject, pausing: P
 
 def test_an_identity_of_another_length_is_named() -> None:
     with pytest.raises(TritweaveError, match="link: identity has 40 bytes; it has 45"):
-        LinkReply(bytes(40), 2, 13)
+        Link(LinkConfig(CONFIG), bytes(40))
