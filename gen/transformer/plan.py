@@ -45,6 +45,10 @@ class DecoderPlan:
         """Predicted cycles; simulation agrees exactly."""
         return DecoderCycles(self.config)
 
+    def token_cycles(self, position: int, *, sample: bool) -> int:
+        """Predicted cycles from a token's being taken until the next one can be, its choice being taken at once."""
+        return self.cycles.token(position, sample=sample).total
+
     @property
     def fold(self) -> Fold:
         """How the engine is folded."""

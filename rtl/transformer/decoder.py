@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.formats import LOAD_WIDTH
-from rtl.layouts import ACTIVATION, words
+from rtl.layouts import ACTIVATION, indices, words
 from rtl.memory.loadable import LoadableMemory
 from rtl.transformer.array_unit import ArrayUnit
 from rtl.transformer.config import DecoderConfig
@@ -96,7 +96,7 @@ class Decoder(wiring.Component):
                 "token": In(stream.Signature(Sequencer.token_layout(config))),
                 "temperature": In(config.scalar),
                 "seed": In(STATE_BITS),
-                "choice": Out(stream.Signature(self.sampler.choice.payload.shape())),
+                "choice": Out(stream.Signature(indices(config.shape.vocabulary))),
                 "logits": Out(
                     stream.Signature(words(signed(config.widths.logit_sum), config.lanes), always_ready=True)
                 ),
@@ -244,8 +244,10 @@ class Decoder(wiring.Component):
         results, sampler, sums = self.results, self.sampler, self.array.o
         greedy = self.temperature.mantissa == 0
         connect(m, results.logits, sampler.logits)
-        connect(m, sampler.choice, flipped(self.choice))
         m.d.comb += [
+            self.choice.valid.eq(sampler.choice.valid),
+            self.choice.payload.eq(sampler.choice.payload.token),
+            sampler.choice.ready.eq(self.choice.ready),
             results.greedy.eq(greedy),
             sampler.greedy.eq(greedy),
             sampler.start.eq(self.sequencer.begin & self.token.payload.first),
