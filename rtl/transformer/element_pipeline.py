@@ -81,7 +81,7 @@ class ElementPipeline(wiring.Component):
     def __init__(self, config: DecoderConfig):
         self.config = config
         form, lanes = config.form, config.lanes
-        bits = max(form.residual_bits, VECTOR_BITS, config.widths.linear, _POWER_BITS + 1)
+        bits = max(form.residual_bits, VECTOR_BITS, config.widths.linear, _POWER_BITS)
         self.operand = signed(bits)
         """Shape of an element in front of the products."""
         self.factor = signed(max(form.gain_bits, form.rotation_bits + 1, form.scale_bits) + 1)
@@ -130,7 +130,7 @@ class ElementPipeline(wiring.Component):
             candidates = {
                 Element.NORM: self.x[lane],
                 Element.HIDDEN_NORM: self._cube(m, lane),
-                Element.POWERS: self._power(m, lane, following, result, controls[1].counted),
+                Element.POWERS: self._power(m, lane, following, result, controls[1].counted).as_signed(),
             }
             with m.Switch(controls[self.X_DELAY].element):
                 for element, candidate in candidates.items():
@@ -191,7 +191,9 @@ class ElementPipeline(wiring.Component):
                     other_factor.eq(Mux(control.far, rotation.sine, -rotation.sine)),
                 ]
             with m.Case(Element.POWERS):
-                m.d.sync += [factor.eq(self.scales[lane].mantissa), other_factor.eq(1)]
+                # A power of 1 has the sign's bit: as an operand it is -1, and so are its factors.
+                mantissa, whole = self.scales[lane].mantissa, operand[_POWER_BITS - 1]
+                m.d.sync += [factor.eq(Mux(whole, -mantissa, mantissa)), other_factor.eq(Mux(whole, -1, 1))]
             with m.Default():
                 m.d.sync += [factor.eq(self.gains[lane]), other_factor.eq(operand)]
         product = registered(m, element * factor, f"product_{lane}", reset_less=True)

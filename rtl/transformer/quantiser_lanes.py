@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.formats import ACTIVATION_MAX
 from rtl.layouts import ACTIVATION, indices
-from rtl.pipeline import delayed, registered
+from rtl.pipeline import carried, delayed, registered
 from rtl.quantiser.limited import LimitedDivider
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.peak_memory import PeakMemory
@@ -35,8 +35,8 @@ class QuantiserLanes(wiring.Component):
     Members
     -------
     step
-        In, stream of `Steps.quantise`; gates and words beside them go to the words from 0 on, keys and values to those
-        of a head.
+        In, stream of `Steps.quantise`: of a whole vector, of which none has fewer words than a head, a chunk, or the
+        vector inside the feed-forward network.
     busy
         Out, 1: something of a step that was accepted cannot be seen yet.
     place
@@ -151,6 +151,12 @@ class QuantiserLanes(wiring.Component):
         return self.config.columns // self.config.lanes
 
     @property
+    def _shortest(self) -> int:
+        """Cycles of the shortest step."""
+        shape = self.config.shape
+        return min(self.config.words(shape.head), self.config.words(shape.intermediate), self._groups)
+
+    @property
     def _paces(self) -> list[int]:
         """By target, cycles from word to word."""
         form = self.config.form
@@ -161,16 +167,15 @@ class QuantiserLanes(wiring.Component):
         """The walk, what it reads, the divider, and where the quotients go."""
         m = Module()
         m.submodules.walk, m.submodules.divider = self._walk, self._divider
-        held, group = self._held(m)
+        held = self._held(m)
         self._read(m, held)
         self._divide(m, held)
-        self._give(m, held, group)
+        self._give(m, held)
         return m
 
-    def _held(self, m: Module) -> tuple[data.View, Signal]:
-        """The step at hand, whose addresses go on from word to word, and the word's place in its chunk."""
+    def _held(self, m: Module) -> data.View:
+        """The step at hand; its source goes on from word to word."""
         walk, held, step = self._walk, Signal(self.steps.quantise), self.step.payload
-        group = Signal(indices(self._groups))
         chunks = registered(m, last_in_chunks(self.place.chunk, self._groups), "chunks")
         m.d.comb += [
             self.step.ready.eq(walk.ready),
@@ -180,12 +185,10 @@ class QuantiserLanes(wiring.Component):
             self.busy.eq(walk.busy),
         ]
         with m.If(walk.ends):
-            m.d.sync += [held.source.eq(held.source + 1), group.eq(group + 1)]
-            with m.If(group == self._groups - 1):
-                m.d.sync += [group.eq(0), held.address.eq(held.address + 1)]
+            m.d.sync += held.source.eq(held.source + 1)
         with m.If(walk.start):
-            m.d.sync += [held.eq(step), group.eq(0)]
-        return held, group
+            m.d.sync += held.eq(step)
+        return held
 
     def _read(self, m: Module, held: data.View) -> None:
         """Words to signs and magnitudes."""
@@ -226,24 +229,33 @@ class QuantiserLanes(wiring.Component):
             with m.Default():
                 m.d.sync += self._divider.limit.eq(self.register.mantissa)
 
-    def _give(self, m: Module, held: data.View, group: Signal) -> None:
-        """Quotients to their target."""
-        walk = self._walk
-        first = walk.valid & (walk.beat == 0)
-        valid = delayed(m, first, self.latency, "valid")
-
-        def late(value: Value, name: str) -> Value:
-            return delayed(m, value, self.latency, name, reset_less=True)
-
-        target, word, region = late(held.target, "target"), late(walk.word, "word"), late(held.region, "region")
-        fields = {
-            Target.ACTIVATIONS: {"chunk": late(held.address, "chunk"), "group": late(group, "group")},
-            Target.KEYS: {"word": word, "region": region},
-            Target.VALUES: {"word": word, "region": region},
-            Target.GATE: {"address": word},
-            Target.UP: {"address": word},
+    def _give(self, m: Module, held: data.View) -> None:
+        """Quotients to their target, which is counted where they come out."""
+        walk, ahead = self._walk, self.latency - 1
+        coming = data.StructLayout({"target": Target, "address": self.steps.activation, "region": self.steps.region})
+        fields = Cat(held[name] for name, _ in coming)
+        step = coming(carried(m, fields, walk.first, ahead, self._shortest, "step"))
+        target, region = Signal.like(step.target), Signal.like(step.region)
+        number = Signal(range(max(len(self.steps.activation), len(self.steps.word))))
+        group = Signal(indices(self._groups))
+        flags = delayed(m, Cat(walk.first, walk.ends, walk.valid & (walk.beat == 0)), ahead, "flags")
+        ended, valid = registered(m, flags[1], "ended"), registered(m, flags[2], "valid")
+        group_ends = group == self._groups - 1
+        with m.If(ended):
+            m.d.sync += [
+                group.eq(Mux(group_ends, 0, group + 1)),
+                number.eq(number + ((target != Target.ACTIVATIONS) | group_ends)),
+            ]
+        with m.If(flags[0]):
+            m.d.sync += [target.eq(step.target), region.eq(step.region), number.eq(step.address), group.eq(0)]
+        places = {
+            Target.ACTIVATIONS: {"chunk": number, "group": group},
+            Target.KEYS: {"word": number, "region": region},
+            Target.VALUES: {"word": number, "region": region},
+            Target.GATE: {"address": number},
+            Target.UP: {"address": number},
         }
         for kind, port in zip(Target, (self.activations, self.keys, self.values, self.gate, self.up), strict=True):
             m.d.comb += [port.valid.eq(valid & (target == kind)), port.payload.data.eq(self._divider.quotients)]
-            for name, value in fields[kind].items():
+            for name, value in places[kind].items():
                 m.d.comb += port.payload[name].eq(value)

@@ -74,18 +74,19 @@ class Memories:
         if target == Target.ACTIVATIONS and random.random() < 0.5:
             limit = Limit.QUERY
         by_chunks = int(target == Target.ACTIVATIONS and random.random() < 0.5)
-        lengths = {Target.KEYS: shape.head, Target.VALUES: shape.head, Target.ACTIVATIONS: shape.hidden}
-        most = config.words(lengths.get(target, shape.intermediate))
+        lengths = {Target.KEYS: shape.head, Target.VALUES: shape.head}
+        lengths[Target.ACTIVATIONS] = shape.head if limit == Limit.QUERY else shape.hidden
+        words = config.words(lengths.get(target, shape.intermediate))
         return {
             "results": results,
-            "words": int(random.integers(most)),
+            "words": words - 1,
             "by_chunks": by_chunks,
-            "source": int(random.integers(len(self.steps.result) - max(config.score_words, most))),
+            "source": int(random.integers(len(self.steps.result) - max(config.score_words, words))),
             "peak": number,
             "limit": limit,
             "register": number,
             "target": target,
-            "address": int(random.integers(4)),
+            "address": int(random.integers(4)) if target == Target.ACTIVATIONS else 0,
             "region": int(random.integers(len(self.steps.region))),
         }
 
