@@ -7,13 +7,11 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import LOAD_WIDTH
-from rtl.constant_products import times
 from rtl.layouts import indices, levels
-from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import delayed, registered
 from rtl.selection import selected
 from rtl.transformer.config import EXPONENT, DecoderConfig
+from rtl.transformer.element_factors import ElementFactors
 from rtl.transformer.element_pipeline import ElementPipeline
 from rtl.transformer.element_sums import ElementSums
 from rtl.transformer.peak_memory import PeakMemory
@@ -38,13 +36,8 @@ class ElementLanes(wiring.Component):
     ----------
     config
         The decoder.
-    gains
-        Words of L gains of `LanguageFormat.gain_bits` + 1 bits, in the order of their use; at most `gain_words`.
-    rotations
-        Words of L pairs of cosine and sine of `LanguageFormat.rotation_bits` + 2 bits, half a head's for each
-        position; at most `rotation_words`.
-    writable
-        Whether the two can be loaded; otherwise they are ROMs.
+    gains, rotations, writable
+        As of `ElementFactors`.
 
     Members
     -------
@@ -72,7 +65,7 @@ class ElementLanes(wiring.Component):
     peak_address, peak, sum_address, sum
         As of `ElementSums`: by the step's ``peak``, what was found about its vector.
     load_gains, load_rotations, load_address, load_data, load_last
-        In: a transfer to one of the two memories, as in `LoadableMemory`.
+        In: as of `ElementFactors`.
 
     Latency and throughput: `timing`.
 
@@ -80,7 +73,7 @@ class ElementLanes(wiring.Component):
 
     _SHIFTED: Final = VectorMemory.LATENCY
     """Cycles from a word's being named to its first operand."""
-    _FACTORS: Final = _SHIFTED + ElementPipeline.FACTOR_DELAY - LoadableMemory.LATENCY
+    _FACTORS: Final = _SHIFTED + ElementPipeline.FACTOR_DELAY - ElementFactors.LATENCY
     """To the address of its second."""
 
     step: stream.Interface
@@ -113,7 +106,7 @@ class ElementLanes(wiring.Component):
 
     def __init__(self, config: DecoderConfig, gains: list[int], rotations: list[int], *, writable: bool = True):
         self.config, self.steps = config, Steps(config)
-        self.gains, self.rotations, self.writable = gains, rotations, writable
+        self._factors = ElementFactors(config, gains, rotations, writable=writable)
         self._pipeline = ElementPipeline(config)
         lead = ElementPipeline.LATENCY - ElementPipeline.SQUARE_LATENCY
         self._sums = ElementSums(config, len(self._pipeline.squares[0]), lead)
@@ -121,7 +114,6 @@ class ElementLanes(wiring.Component):
             len(self.steps.word), 2, self._SHIFTED + ElementPipeline.SQUARE_LATENCY + self._sums.latency
         )
         pipeline, sums = self._pipeline, self._sums
-        depth = max(self.gain_words(config), self.rotation_words(config))
         super().__init__(
             {
                 "step": In(stream.Signature(self.steps.element)),
@@ -148,8 +140,8 @@ class ElementLanes(wiring.Component):
                 "sum": Out(sums.sum.shape()),
                 "load_gains": In(1),
                 "load_rotations": In(1),
-                "load_address": In(indices(depth)),
-                "load_data": In(LOAD_WIDTH),
+                "load_address": In(self._factors.load_address.shape()),
+                "load_data": In(self._factors.load_data.shape()),
                 "load_last": In(1),
             }
         )
@@ -158,19 +150,6 @@ class ElementLanes(wiring.Component):
     def y_layout(config: DecoderConfig) -> data.StructLayout:
         """Shape of what is written to the memory of vectors."""
         return VectorMemory.layout(signed(config.vector), config.lanes, len(Steps(config).result))
-
-    @staticmethod
-    def gain_words(config: DecoderConfig) -> int:
-        """Words of all gains: three vectors of the residual's length and one inside the feed-forward network a block,
-        and the last norm's.
-        """
-        hidden, intermediate = (config.words(length) for length in (config.shape.hidden, config.shape.intermediate))
-        return config.shape.blocks * (3 * hidden + intermediate) + hidden
-
-    @staticmethod
-    def rotation_words(config: DecoderConfig) -> int:
-        """Words of the angles of all positions."""
-        return config.shape.context * config.words(config.shape.head // 2)
 
     def timing(self, step: Mapping[str, Any], chunk: int) -> Timing:
         """Of a step whose fields are given by name, those left out being 0, with the token's `Steps.place` chunk."""
@@ -189,14 +168,15 @@ class ElementLanes(wiring.Component):
     def elaborate(self, platform) -> Module:
         """The walk; the operands, by their addresses; what is written, and found out."""
         m = Module()
-        m.submodules.walk, m.submodules.pipeline, m.submodules.sums = self._walk, self._pipeline, self._sums
+        m.submodules.walk, m.submodules.factors = self._walk, self._factors
+        m.submodules.pipeline, m.submodules.sums = self._pipeline, self._sums
         held = self._held(m)
         word = [self._walk.word]
         for stage in range(self._FACTORS):
             word.append(registered(m, word[-1], f"word_{stage}"))
         self._results(m, held)
         self._operands(m, held, word)
-        self._factors(m, held, word[self._FACTORS])
+        self._multiplied(m, held, word[self._FACTORS])
         self._written(m, held)
         return m
 
@@ -248,48 +228,28 @@ class ElementLanes(wiring.Component):
             pipeline.up.eq(self.up),
         ]
 
-    def _factors(self, m: Module, held: data.View, word: Signal) -> None:
+    def _multiplied(self, m: Module, held: data.View, word: Signal) -> None:
         """Gains, angles, and the values' scales, with the exponent that these are aligned to."""
-        pipeline, delay = self._pipeline, self._FACTORS
+        walk, pipeline, factors, delay = self._walk, self._pipeline, self._factors, self._FACTORS
         norm = (held.element != Element.ROTATE) & (held.element != Element.POWERS)
-        rewind = delayed(m, self._walk.first & held.rewind, delay - 1, "rewind")
-        gain = Signal(indices(self.gain_words(self.config)))
-        with m.If(delayed(m, self._walk.valid & norm, delay, "gained")):
-            m.d.sync += gain.eq(gain + 1)
-        with m.If(rewind):
-            m.d.sync += gain.eq(0)
-        position = registered(m, times(self.place.position, self._half), "first_rotation")
-        rotation = Signal(indices(self.rotation_words(self.config)))
-        m.d.comb += rotation.eq(position + word)
         region, head = (
             delayed(m, value, delay, name) for value, name in ((held.region, "region"), (held.head, "head"))
         )
-        for name, address, factors, init in (
-            ("gains", gain, pipeline.gains, self.gains),
-            ("rotations", rotation, pipeline.rotations, self.rotations),
-        ):
-            m.submodules[name] = memory = self._memory(factors, address, init)
-            m.d.comb += [
-                memory.address.eq(address),
-                memory.load_address.eq(self.load_address),
-                memory.load_data.eq(self.load_data),
-                memory.load_last.eq(self.load_last),
-                memory.load_valid.eq(getattr(self, f"load_{name}")),
-                factors.eq(factors.shape()(memory.data)),
-            ]
         largest = selected([*self.exponent_peaks], head)
         m.d.comb += [
+            factors.rewind.eq(delayed(m, walk.first & held.rewind, delay - 1, "rewind")),
+            factors.takes.eq(delayed(m, walk.valid & norm, delay, "takes")),
+            factors.position.eq(self.place.position),
+            factors.word.eq(word),
+            pipeline.gains.eq(factors.gains),
+            pipeline.rotations.eq(factors.rotations),
             self.value_scales_address.word.eq(word),
             self.value_scales_address.region.eq(region),
             pipeline.scales.eq(self.value_scales),
             pipeline.largest_exponent.eq(delayed(m, largest, ScaleMemory.LATENCY, "largest_exponent")),
         ]
-
-    def _memory(self, factors: data.View, address: Signal, init: list[int]) -> LoadableMemory:
-        """A memory of words of factors."""
-        bits = len(factors.as_value())
-        transfers = tuple(min(LOAD_WIDTH, bits - at) for at in range(0, bits, LOAD_WIDTH))
-        return LoadableMemory(transfers, 1 << len(address), init, writable=self.writable)
+        for name in ("load_gains", "load_rotations", "load_address", "load_data", "load_last"):
+            m.d.comb += getattr(factors, name).eq(getattr(self, name))
 
     def _written(self, m: Module, held: data.View) -> None:
         """Words to the memory of vectors, their squares and magnitudes to what is found out about them."""

@@ -12,6 +12,7 @@ from golden.language.format import EXPONENTIAL_BITS, VECTOR_BITS
 from rtl.layouts import ACTIVATION
 from rtl.pipeline import delayed, registered
 from rtl.transformer.config import EXPONENT, DecoderConfig
+from rtl.transformer.element_factors import ElementFactors
 from rtl.transformer.steps import Element
 
 _CUBE_SHIFT: Final = (ACTIVATION_MAX**3).bit_length() + 1 - VECTOR_BITS
@@ -99,7 +100,7 @@ class ElementPipeline(wiring.Component):
                 "largest": In(signed(config.widths.score)),
                 "x": In(words(signed(form.residual_bits))),
                 "gains": In(words(signed(form.gain_bits + 1))),
-                "rotations": In(words(self.rotation_layout(config))),
+                "rotations": In(words(ElementFactors.rotation_layout(config))),
                 "scales": In(words(config.scalar)),
                 "largest_exponent": In(EXPONENT),
                 "squares": Out(words(unsigned(2 * bits - 1))),
@@ -111,12 +112,6 @@ class ElementPipeline(wiring.Component):
     def control_layout(config: DecoderConfig) -> data.StructLayout:
         """Shape of what accompanies a word."""
         return data.StructLayout({"element": Element, "far": 1, "counted": range(config.lanes + 1)})
-
-    @staticmethod
-    def rotation_layout(config: DecoderConfig) -> data.StructLayout:
-        """Shape of an angle, in units of ``2**-rotation_bits``."""
-        wave = signed(config.form.rotation_bits + 2)
-        return data.StructLayout({"cosine": wave, "sine": wave})
 
     def elaborate(self, platform) -> Module:
         """Operand, products, result, lane by lane; what all lanes share is delayed here."""

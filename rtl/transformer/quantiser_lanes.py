@@ -11,7 +11,10 @@ from golden.formats import ACTIVATION_MAX
 from rtl.layouts import ACTIVATION, indices
 from rtl.pipeline import carried, delayed, registered
 from rtl.quantiser.limited import LimitedDivider
+from rtl.transformer.array_unit import ArrayUnit
+from rtl.transformer.array_walk import ArrayWalk
 from rtl.transformer.config import DecoderConfig
+from rtl.transformer.digit_writer import DigitWriter
 from rtl.transformer.peak_memory import PeakMemory
 from rtl.transformer.steps import Limit, Steps, Target
 from rtl.transformer.timing import Timing
@@ -41,18 +44,16 @@ class QuantiserLanes(wiring.Component):
         Out, 1: something of a step that was accepted cannot be seen yet.
     place
         In, `Steps.place`: of the token at hand.
-    s_reading, y_reading
-        Out, 1: a word of results, or of vectors, is read.
     address, s, y
-        Out, In, In: which, and either memory's word, `VectorMemory.LATENCY` cycles later.
+        Out, In, In: the word to read, and that word of results and of vectors, `VectorMemory.LATENCY` cycles later.
     peak_address, s_peak, y_peak
         Out, In, In: the number of a largest magnitude, and those of either memory, `PeakMemory.LATENCY` cycle later.
     register_address, register
         Out, In: a register of the scalar unit, a cycle later.
     activations
-        Out, stream of `activation_layout`, always ready: words for the array.
+        Out, stream of `ArrayUnit.activations_word`, always ready: words for the array.
     keys, values
-        Out, streams of `cache_layout`, always ready: words for the caches.
+        Out, streams of `DigitWriter.word`, always ready: words for the caches.
     gate, up
         Out, streams of `hidden_layout`, always ready: words for the memories in front of relu²(gate)·up.
 
@@ -62,16 +63,10 @@ class QuantiserLanes(wiring.Component):
 
     _READ: Final = VectorMemory.LATENCY + 1
     """Cycles from a word's address to its magnitudes."""
-    _WRITTEN: Final = 2
-    """From a word for a cache, or from as many cycles behind it as it has digits but one, to the first in which a step
-    of the array that reads it can be accepted.
-    """
 
     step: stream.Interface
     busy: Signal
     place: data.View
-    s_reading: Signal
-    y_reading: Signal
     address: Signal
     s: data.View
     y: data.View
@@ -90,7 +85,10 @@ class QuantiserLanes(wiring.Component):
         self.config, self.steps = config, Steps(config)
         self._divider = LimitedDivider(config.lanes, config.vector - 1)
         self.latency = self._READ + self._divider.latency(self._divider.width)
-        self._walk = WordWalk(len(self.steps.word), max(self._paces), self.latency + self._WRITTEN)
+        # An activation is seen a cycle later; a cache takes longer, most of which the walk waits behind its last word.
+        digits = config.form.key_digits
+        settling = DigitWriter.latency(digits) - ArrayWalk.START - digits
+        self._walk = WordWalk(len(self.steps.word), max(self._paces), self.latency + 1, settling)
 
         def words(bits: int) -> Any:
             return In(data.ArrayLayout(signed(bits), config.lanes))
@@ -103,8 +101,6 @@ class QuantiserLanes(wiring.Component):
                 "step": In(stream.Signature(self.steps.quantise)),
                 "busy": Out(1),
                 "place": In(self.steps.place),
-                "s_reading": Out(1),
-                "y_reading": Out(1),
                 "address": Out(self.steps.result),
                 "s": words(config.result),
                 "y": words(config.vector),
@@ -113,27 +109,13 @@ class QuantiserLanes(wiring.Component):
                 "y_peak": In(config.vector - 1),
                 "register_address": Out(self.steps.register),
                 "register": In(config.scalar),
-                "activations": writes(self.activation_layout(config)),
-                "keys": writes(self.cache_layout(config)),
-                "values": writes(self.cache_layout(config)),
+                "activations": writes(ArrayUnit.activations_word(config)),
+                "keys": writes(DigitWriter.word(config)),
+                "values": writes(DigitWriter.word(config)),
                 "gate": writes(self.hidden_layout(config)),
                 "up": writes(self.hidden_layout(config)),
             }
         )
-
-    @staticmethod
-    def activation_layout(config: DecoderConfig) -> data.StructLayout:
-        """Shape of a word for the array: ``data``; ``chunk``, the address; ``group``, which L of the chunk's."""
-        numbers = data.ArrayLayout(ACTIVATION, config.lanes)
-        groups = indices(config.columns // config.lanes)
-        return data.StructLayout({"data": numbers, "chunk": Steps(config).activation, "group": groups})
-
-    @staticmethod
-    def cache_layout(config: DecoderConfig) -> data.StructLayout:
-        """Shape of a word for a cache: ``data``; ``word``, its index within the head; ``region``."""
-        numbers = data.ArrayLayout(ACTIVATION, config.lanes)
-        word = indices(config.words(config.shape.head))
-        return data.StructLayout({"data": numbers, "word": word, "region": Steps(config).region})
 
     @staticmethod
     def hidden_layout(config: DecoderConfig) -> data.StructLayout:
@@ -143,7 +125,8 @@ class QuantiserLanes(wiring.Component):
     def timing(self, step: Mapping[str, Any], chunk: int) -> Timing:
         """Of a step whose fields are given by name, those left out being 0, with the token's `Steps.place` chunk."""
         words = self._groups * (chunk + 1) if step.get("by_chunks", 0) else step.get("words", 0) + 1
-        return self._walk.timing(words, self._paces[step.get("target", Target.ACTIVATIONS)])
+        target = step.get("target", Target.ACTIVATIONS)
+        return self._walk.timing(words, self._paces[target], settles=target in _CACHED)
 
     @property
     def _groups(self) -> int:
@@ -182,6 +165,7 @@ class QuantiserLanes(wiring.Component):
             walk.start.eq(self.step.valid & walk.ready),
             walk.last_word.eq(Mux(step.by_chunks, chunks, step.words)),
             walk.last_beat.eq(Array(pace - 1 for pace in self._paces)[step.target]),
+            walk.settles.eq((held.target == Target.KEYS) | (held.target == Target.VALUES)),
             self.busy.eq(walk.busy),
         ]
         with m.If(walk.ends):
@@ -195,8 +179,6 @@ class QuantiserLanes(wiring.Component):
         results = delayed(m, held.results, VectorMemory.LATENCY, "results")
         m.d.comb += [
             self.address.eq(held.source),
-            self.s_reading.eq(self._walk.valid & held.results),
-            self.y_reading.eq(self._walk.valid & ~held.results),
             self._divider.enable.eq(1),
         ]
         for lane in range(self.config.lanes):

@@ -21,6 +21,8 @@ class WordWalk(wiring.Component):
         Most cycles a word, 1 to 16.
     latency
         Cycles from the one in which a word is named to the first in which all that becomes of it can be seen, 1 to 255.
+    settling
+        How many more it takes of steps that say so.
 
     Members
     -------
@@ -28,6 +30,8 @@ class WordWalk(wiring.Component):
         In, 1: a step begins in the next cycle, with `last_word` and `last_beat`; only while `ready`.
     last_word, last_beat
         In: the last word's index; the last cycle's index within a word.
+    settles
+        In, 1, with `valid`: the step's words take `settling` cycles more.
     ready
         Out, 1: no step has words beyond this cycle.
     valid
@@ -46,6 +50,7 @@ class WordWalk(wiring.Component):
     start: Signal
     last_word: Signal
     last_beat: Signal
+    settles: Signal
     ready: Signal
     valid: Signal
     word: Signal
@@ -55,16 +60,17 @@ class WordWalk(wiring.Component):
     last: Signal
     busy: Signal
 
-    def __init__(self, words: int, pace: int, latency: int):
+    def __init__(self, words: int, pace: int, latency: int, settling: int = 0):
         check_range("word walk", "words", words, 1, 1 << 16)
         check_range("word walk", "pace", pace, 1, 16)
         check_range("word walk", "latency", latency, 1, 255)
-        self.latency = latency
+        self.latency, self.settling = latency, settling
         super().__init__(
             {
                 "start": In(1),
                 "last_word": In(indices(words)),
                 "last_beat": In(indices(pace)),
+                "settles": In(1),
                 "ready": Out(1, init=1),
                 "valid": Out(1),
                 "word": Out(indices(words)),
@@ -76,15 +82,15 @@ class WordWalk(wiring.Component):
             }
         )
 
-    def timing(self, words: int, pace: int) -> Timing:
+    def timing(self, words: int, pace: int, *, settles: bool = False) -> Timing:
         """Of a step of so many words of so many cycles."""
-        return Timing(words * pace, words * pace + self.latency)
+        return Timing(words * pace, words * pace + self.latency + settles * self.settling)
 
     def elaborate(self, platform) -> Module:
         """Two counters, and one for what is on its way behind the last word."""
         m = Module()
         last_word, last_beat = Signal.like(self.last_word), Signal.like(self.last_beat)
-        left = Signal(range(self.latency))
+        left = Signal(range(self.latency + self.settling))
         m.d.comb += [
             self.ends.eq(self.valid & (self.beat == last_beat)),
             self.last.eq(self.ends & (self.word == last_word)),
@@ -96,7 +102,7 @@ class WordWalk(wiring.Component):
                 self.first.eq(0),
                 self.beat.eq(Mux(self.ends, 0, self.beat + 1)),
                 self.word.eq(self.word + self.ends),
-                left.eq(self.latency - 1),
+                left.eq(Mux(self.settles, self.latency + self.settling - 1, self.latency - 1)),
             ]
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)

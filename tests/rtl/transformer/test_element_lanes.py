@@ -16,6 +16,7 @@ from golden.language.scalars import Scalars, rounded_shift
 from golden.language.softmax import exponentials, weighted
 from golden.language.softmax import power_table as golden_power_table
 from rtl.transformer.config import LEAST_EXPONENT, DecoderConfig
+from rtl.transformer.element_factors import ElementFactors
 from rtl.transformer.element_lanes import ElementLanes
 from rtl.transformer.element_pipeline import power_table
 from rtl.transformer.steps import Element, Steps
@@ -56,7 +57,7 @@ class Memories:
         self.x = self._values(config.words(shape.hidden), form.residual_bits)
         hidden = config.words(shape.intermediate)
         self.gate, self.up = self._values(hidden, 8).clip(0), self._values(hidden, 8)
-        self.gains = self._values(ElementLanes.gain_words(config), form.gain_bits + 1)
+        self.gains = self._values(ElementFactors.gain_words(config), form.gain_bits + 1)
         self.rotation = Rotation.of(shape.context, shape.head, 100.0, form.rotation_bits)
         regions = (shape.blocks * shape.key_heads, config.score_words, config.lanes)
         exponents = random.integers(-40, 3, regions)
