@@ -39,6 +39,8 @@ class DecoderConfig:
         Logits a cycle that the sampler takes; divides `lanes`.
     epsilon
         What a sum of the residual's squares starts with, below 2**EPSILON_BITS.
+    scalar_pace
+        Digits a cycle of the scalar unit's roots and quotients, 1 or 2; for 2, the mantissas' bits are even.
 
     """
 
@@ -50,6 +52,7 @@ class DecoderConfig:
     packing: str = "5t8b"
     choices: int = 1
     epsilon: int = 0
+    scalar_pace: int = 1
 
     def __post_init__(self) -> None:
         check_range("decoder", "rows", self.rows, 1, 1024)
@@ -60,6 +63,8 @@ class DecoderConfig:
         check_multiple("decoder", "columns", self.columns, "lanes", self.lanes)
         check_multiple("decoder", "half a head", self.shape.head // 2, "lanes", self.lanes)
         check_multiple("decoder", "lanes", self.lanes, "choices", self.choices)
+        check_range("decoder", "scalar_pace", self.scalar_pace, 1, 2)
+        check_multiple("decoder", "scale_bits", self.form.scale_bits, "scalar_pace", self.scalar_pace)
         check_range("decoder", "epsilon", self.epsilon, 0, (1 << EPSILON_BITS) - 1)
         if self.lanes & self.lanes - 1:
             raise TritweaveError(f"decoder: lanes is {self.lanes}; it must be a power of two")

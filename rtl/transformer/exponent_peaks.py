@@ -1,6 +1,6 @@
 """The largest exponents of cached values, to which softmax weights are aligned."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -22,8 +22,8 @@ class ExponentPeaks(wiring.Component):
     Members
     -------
     region, head
-        In: whose, from the cycle before `write` at the latest; which of the block's key heads that is, in their order
-        within a block.
+        In: whose; which of the block's key heads that is, in their order within a block. Both from two cycles before
+        `write` on until one cycle after.
     first
         In, 1: the token is its sequence's first, so that what was before does not count.
     exponent
@@ -67,10 +67,10 @@ class ExponentPeaks(wiring.Component):
         m.submodules.memory = memory = Memory(shape=EXPONENT, depth=regions, init=[])
         write, read = memory.write_port(), memory.read_port()
         heads = Array(self.peaks[head] for head in range(shape.key_heads))
-        before, peak = Signal(EXPONENT), Signal(EXPONENT)
+        peak = Signal(EXPONENT)
+        before = registered(m, Mux(self.first, Const(LEAST_EXPONENT, EXPONENT), read.data), "before", reset_less=True)
         m.d.comb += [
             read.addr.eq(self.region),
-            before.eq(Mux(self.first, LEAST_EXPONENT, read.data)),
             peak.eq(Mux(self.exponent > before, self.exponent, before)),
             write.addr.eq(self.region),
             write.data.eq(peak),

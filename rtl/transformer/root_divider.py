@@ -1,10 +1,10 @@
-"""Square roots and quotients, a digit a cycle, by the same subtractor."""
+"""Square roots and quotients, digit by digit, by the same subtractors."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.limits import check_range
+from rtl.limits import check_multiple, check_range
 
 
 class RootDivider(wiring.Component):
@@ -20,7 +20,9 @@ class RootDivider(wiring.Component):
     width
         Bits of an operand, ``2·digits`` to 64.
     digits
-        Of a root and of a quotient, 2 to 32.
+        Of a root and of a quotient, 2 to 32, a multiple of `pace`.
+    pace
+        Digits a cycle, 1 or 2.
 
     Members
     -------
@@ -30,10 +32,10 @@ class RootDivider(wiring.Component):
         In, 1: take the operand, whose highest bit is set, as the divisor.
     radicand
         In, 1: take it, one of whose two highest bits is set or which is 0, as the radicand; digits of its root, which
-        becomes the divisor, are made in the `digits` cycles behind this one.
+        becomes the divisor, are made in the ``digits // pace`` cycles behind this one.
     dividend
         In, 1: take it, whose highest bit is set or which is 0, as the dividend; digits of the quotient are made in the
-        `digits` cycles behind this one.
+        ``digits // pace`` cycles behind this one.
     rooted, divided
         Out, 1: the last digit of a root is made in this cycle; of a quotient.
     quotient
@@ -52,10 +54,12 @@ class RootDivider(wiring.Component):
     divided: Signal
     quotient: Signal
 
-    def __init__(self, width: int, digits: int):
+    def __init__(self, width: int, digits: int, pace: int = 1):
         check_range("root divider", "digits", digits, 2, 32)
+        check_range("root divider", "pace", pace, 1, 2)
+        check_multiple("root divider", "digits", digits, "pace", pace)
         check_range("root divider", "width", width, 2 * digits, 64)
-        self.width, self.digits = width, digits
+        self.width, self.digits, self.pace = width, digits, pace
         super().__init__(
             {
                 "operand": In(width),
@@ -71,24 +75,33 @@ class RootDivider(wiring.Component):
     def elaborate(self, platform) -> Module:
         """A remainder, a divisor, and a mark that goes round once for each root or quotient."""
         m = Module()
-        width, digits = self.width, self.digits
+        width, pace = self.width, self.pace
         busy, rooting = Signal(), Signal()
-        mark = Signal(digits, init=1 << digits - 1)
+        mark = Signal(self.digits // pace, init=1 << self.digits // pace - 1)
         remainder = Signal(width + 1, reset_less=True)
         divisor = Signal(width, reset_less=True)  # doubled: the highest bit is worth 1
 
-        subtrahend, difference = Signal(width), Signal(width + 2)
-        guess = Mux(rooting, mark, 0) << width - digits - 1
-        m.d.comb += [subtrahend.eq(divisor | guess), difference.eq(remainder - subtrahend)]
-        fits, last = ~difference[-1], busy & mark[0]
+        rest, grown, found = remainder, divisor, []
+        for step in range(pace):
+            guess = Mux(rooting, self._place(mark, step), 0)
+            subtrahend, difference = Signal(width, name=f"subtrahend_{step}"), Signal(width + 2, name=f"left_{step}")
+            m.d.comb += [
+                subtrahend.eq(grown | guess << width - self.digits - 1),
+                difference.eq(rest - subtrahend),
+            ]
+            fits = ~difference[-1]
+            rest = Mux(fits, difference, rest)[:width] << 1
+            grown |= Mux(fits, guess, 0) << width - self.digits
+            found.insert(0, fits & divisor[-1])
+        last = busy & mark[0]
         m.d.comb += [self.rooted.eq(last & rooting), self.divided.eq(last & ~rooting)]
         with m.If(busy):
             # The mark at the end of a step is at the beginning of the next root or quotient.
             m.d.sync += [
                 mark.eq(mark.rotate_right(1)),
-                remainder.eq(Mux(fits, difference, remainder)[:width] << 1),
-                divisor.eq(divisor | Mux(rooting & fits, mark, 0) << width - digits),
-                self.quotient.eq(Cat(fits & divisor[-1], self.quotient)),
+                remainder.eq(rest),
+                divisor.eq(grown),
+                self.quotient.eq(Cat(*found, self.quotient)),
             ]
         with m.If(last):
             m.d.sync += busy.eq(0)
@@ -101,3 +114,8 @@ class RootDivider(wiring.Component):
         with m.If(self.radicand | self.dividend):
             m.d.sync += [remainder.eq(self.operand), busy.eq(1)]
         return m
+
+    def _place(self, mark: Value, step: int) -> Value:
+        """The mark among digits: of a cycle's digits, at the one of a step."""
+        pace = self.pace
+        return Cat(mark[bit // pace] & (bit % pace == pace - 1 - step) for bit in range(self.digits))

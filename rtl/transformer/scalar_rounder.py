@@ -66,12 +66,12 @@ class ScalarRounder(wiring.Component):
         m.d.comb += found.eq(Mux(self.cut, scalar.mantissa[-QUERY_BITS - 1 :], self.digits))
         # Without the lower of its two places; the lowest bit that is left decides.
         first, some = found[-1], found[-2:].any()
-        upper, lowest = Mux(first, found[2:], found[1:]), Mux(first, found[1], found[0])
-        sum_ = Signal(bits + 1)
+        upper = Mux(first, found[1:], found[:-1])
+        # Not the adder's carry: the exponent's adder would wait for it.
         carry = Signal()
-        m.d.comb += [sum_.eq(upper[:bits] + lowest), carry.eq(Mux(self.cut, sum_[QUERY_BITS], sum_[bits]))]
+        m.d.comb += carry.eq(Mux(self.cut, upper[: QUERY_BITS + 1].all(), upper.all()))
         mantissa = Signal(bits)
-        m.d.comb += mantissa.eq(sum_)
+        m.d.comb += mantissa.eq(upper[1:] + upper[0])
         with m.If(carry & self.cut):
             m.d.comb += mantissa.eq(1 << QUERY_BITS - 1)
         with m.Elif(carry):

@@ -1,15 +1,16 @@
-"""Widths inside the scalar unit, derived from a decoder's."""
+"""Widths and other numbers of the scalar unit, derived from a decoder's."""
 
 from dataclasses import dataclass
 
 from golden.formats import ACTIVATION_MAX
-from golden.language.format import EXPONENTIAL_BITS, VECTOR_BITS, levels
+from golden.language.format import EXPONENTIAL_BITS, QUERY_BITS, VECTOR_BITS, levels
 from rtl.transformer.config import DecoderConfig
+from rtl.transformer.steps import Operation
 
 
 @dataclass(frozen=True)
 class ScalarSizes:
-    """Widths of a scalar unit, in bits without sign.
+    """Numbers of a scalar unit; widths are in bits without sign.
 
     Parameters
     ----------
@@ -29,6 +30,11 @@ class ScalarSizes:
     def digits(self) -> int:
         """Of a root, and of a quotient whose first digit may be 0: a mantissa, and one to round by."""
         return self.mantissa + 2
+
+    @property
+    def digit_cycles(self) -> int:
+        """Cycles for them."""
+        return self.digits // self.config.scalar_pace
 
     @property
     def element_peak(self) -> int:
@@ -56,8 +62,27 @@ class ScalarSizes:
         """Of an integer that has been moved up: all of a factor or a sum of powers; of a radicand, what decides."""
         return max(2 * self.digits, self.config.widths.power_total, self.factor)
 
+    def offset(self, operation: Operation) -> int:
+        """Of a result's exponent, what neither operands nor rounding decide.
+
+        An integer of w bits that is moved up by p places has w - p bits, and ``-1 - p`` is what is added of p. A
+        product of a mantissa and an integer of n bits is worth its mantissa times ``2**(n - 1)``, or twice that; a
+        quotient, times ``2**(n - d - b)`` where the divisor has d and a mantissa b bits. A root has half of its
+        radicand's.
+        """
+        match operation:
+            case Operation.ROOT:
+                return 1 + self.integer - self.integer // 2 - self.mantissa
+            case Operation.FACTOR:
+                # With one key head, there is no largest peak, of which ``-1 - peak`` is added.
+                return 1 - self.mantissa + self._guard + (self.config.shape.key_heads > 1)
+            case Operation.QUERY:
+                return self.integer + self.mantissa - QUERY_BITS
+            case _:
+                return self.integer
+
     @property
-    def guard(self) -> int:
+    def _guard(self) -> int:
         """Fraction bits of a context's element, so that it has `VECTOR_BITS`."""
         largest = 2 * ACTIVATION_MAX * levels(self.config.form.value_digits) * 257 // 256 + 1
         return VECTOR_BITS - 1 - largest.bit_length()

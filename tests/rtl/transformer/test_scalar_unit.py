@@ -11,6 +11,7 @@ from golden.language.context import guard_bits
 from golden.language.format import QUERY_BITS, LanguageFormat, Shape
 from golden.language.scalars import Scalars, leading, over_root, quotient
 from rtl.transformer.config import LEAST_EXPONENT, DecoderConfig
+from rtl.transformer.scalar_memories import ScalarMemories
 from rtl.transformer.scalar_unit import ScalarUnit
 from rtl.transformer.steps import Operation
 from sim.pysim import Driver, trace
@@ -156,7 +157,8 @@ def configs(draw: st.DrawFn) -> DecoderConfig:
         scale_bits=draw(st.integers(8, 16)),
         quantiser_bits=draw(st.integers(14, 24)),
     )
-    return DecoderConfig(shape, form, 4, 4, 1)
+    pace = draw(st.sampled_from((1, 2))) if form.scale_bits % 2 == 0 else 1
+    return DecoderConfig(shape, form, 4, 4, 1, scalar_pace=pace)
 
 
 def integers(bits: int) -> st.SearchStrategy[int]:
@@ -173,7 +175,7 @@ def runs(draw: st.DrawFn) -> Run:
         st.integers(1 << bits - 1, (1 << bits) - 1),
         st.integers(-40, 40),
     )
-    constants = draw(st.lists(constant, min_size=ScalarUnit.depth(config), max_size=ScalarUnit.depth(config)))
+    constants = draw(st.lists(constant, min_size=ScalarMemories.depth(config), max_size=ScalarMemories.depth(config)))
     peaks = {(False, index): draw(integers(config.vector - 1)) for index in range(4)}
     peaks |= {(True, index): draw(integers(config.result - 1)) for index in range(4)}
     sums = {index: draw(integers(config.square_sum)) for index in range(4)}
@@ -212,7 +214,7 @@ def runs(draw: st.DrawFn) -> Run:
     return Run(model, steps)
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(run=runs())
 def test_scalars_are_golden_and_take_the_declared_cycles(run: Run) -> None:
     run.run()
