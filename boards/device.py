@@ -1,45 +1,31 @@
 """Talking to a device with the host link: the same on a serial port and in simulation."""
 
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boards.requests import Line, Refused, Requests
+from boards.connection import REPLY_BYTES, Connection
+from boards.requests import Line, Refused
 from golden.errors import TritweaveError
 from golden.files.image import MemoryImage
 from golden.link.format import IDENTITY_FIELDS, Command, Refusal
-from golden.link.frames import Counters, Identity, State, image_number
+from golden.link.frames import Identity, State, image_number
 from golden.link.payloads import requests_left, run_payload
 
-# As long as any reply that tells of the device itself.
-_REPLY_BYTES = 64
 
+class Device(Connection):
+    """A device with an engine for networks.
 
-class Device:
-    """A device with the host link (`golden.link.format`), at the other end of any line.
-
-    A request that is lost or damaged, or whose reply is, is repeated under a fresh sequence number; a line that has
-    gone is opened again; a load that was broken off goes on where the device is; an image that the device has lost is
-    loaded again. What does not help is one error that says what happened last.
+    Beside what `Connection` does against faults, a load that was broken off goes on where the device is, and an image
+    that the device has lost is loaded again.
 
     Parameters
     ----------
-    name
-        What errors call the device.
-    line
-        The way to it.
-    baud
-        The line's rate, by which the time of long frames is known.
-    timeout
-        Seconds that the device has for a reply, beside the time that the frames take.
-    attempts
-        Times that a request is sent at most.
+    name, line, baud, timeout, attempts, first
+        See `Connection`.
     expected
         The configuration that the device must have, if it is known.
-    first
-        The first sequence number, see `boards.requests.Requests`.
 
     """
 
@@ -54,50 +40,26 @@ class Device:
         expected: Identity | None = None,
         first: int | None = None,
     ):
-        self.name, self.line, self.attempts, self.expected = name, line, attempts, expected
-        self._requests = Requests(name, line, baud, timeout, attempts, first)
+        super().__init__(name, line, baud, timeout=timeout, attempts=attempts, first=first)
+        self.expected = expected
         self._input = np.dtype(np.uint8)
         self._image: MemoryImage | None = None
-        self._reply_bytes = _REPLY_BYTES
 
-    def __enter__(self) -> "Device":
-        self.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def open(self) -> None:
-        """Open the line and see that the device is the expected one."""
-        self.line.open()
-        try:
-            identity = self.identify()[0]
-            if self.expected and (differences := identity.differences(self.expected)):
-                raise TritweaveError(
-                    f"{self.name} is another engine, config {identity.config:08x} instead of "
-                    f"{self.expected.config:08x}: it has {', '.join(differences)}"
-                )
-            self._input = np.dtype(np.int8 if identity.input_signed else np.uint8)
-            self._reply_bytes = max(_REPLY_BYTES, 4 * (identity.max_outputs + identity.lanes))
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the line."""
-        self.line.close()
+    def meet(self) -> None:
+        """See that the device is the expected one."""
+        identity = self.identify()[0]
+        if self.expected and (differences := identity.differences(self.expected)):
+            raise TritweaveError(
+                f"{self.name} is another engine, config {identity.config:08x} instead of "
+                f"{self.expected.config:08x}: it has {', '.join(differences)}"
+            )
+        self._input = np.dtype(np.int8 if identity.input_signed else np.uint8)
+        self._reply_bytes = max(REPLY_BYTES, 4 * (identity.max_outputs + identity.lanes))
 
     def identify(self) -> tuple[Identity, State]:
         """What the device is, and what it has in its memories."""
-        content = self.request(Command.IDENTIFY)
-        split = sum(IDENTITY_FIELDS.values())
-        return Identity.from_bytes(content[:split]), State.from_bytes(content[split:])
-
-    def counters(self) -> Counters:
-        """What the device has counted."""
-        return Counters.from_bytes(self.request(Command.COUNTERS))
+        content, state = self.ask_identity(sum(IDENTITY_FIELDS.values()))
+        return Identity.from_bytes(content), state
 
     def load(self, image: MemoryImage) -> None:
         """Load an image, unless the device holds it already; nothing is sent if it is not for this engine."""
@@ -161,7 +123,3 @@ class Device:
                 raise TritweaveError(f"{self.name} gave {len(values)} results; the network has {outputs}")
             result[:] = values[:outputs]
         return results
-
-    def request(self, command: Command, payload: bytes = b"") -> bytes:
-        """Send a request until there is an answer to it; the reply's payload."""
-        return self._requests.ask(command, payload, self._reply_bytes)

@@ -12,10 +12,12 @@ _REASONS = {
     Refusal.COMMAND: "it does not know the command; it was built by another version of tritweave: build it anew",
     Refusal.READ_ONLY: "its memories cannot be loaded; build it with writable=True",
     Refusal.NOT_LOADED: "it does not hold the image; load it",
-    Refusal.ORDER: "it is not where the image goes on, because it was reset or another host uses it; load it again",
+    Refusal.ORDER: "it is not where the image or the text goes on, because it was reset or another host uses it; begin "
+    "again",
     Refusal.LENGTH: "the payload's length does not fit; the vector must be as long as the image's input",
-    Refusal.RANGE: "its memories have no room for the image; plan the network for this engine",
+    Refusal.RANGE: "its memories have no room for the image or the prompt; plan the model for this engine",
     Refusal.STUCK: "its engine did not answer in time and was reset; the image is not one that this engine runs",
+    Refusal.NOT_YET: "the logits are not there; ask for those in front of the token that is to come",
 }
 
 # Frames of earlier attempts that may still be on their way, and then some.

@@ -1,5 +1,7 @@
 """The wire format of the host link. Constants only: `golden.link.frames` encodes and decodes, `rtl.link.link` answers.
 
+What devices with a language model understand instead of ``run`` is in `golden.link.language_format`.
+
 Line
     8 data bits, no parity, 1 stop bit. A frame is COBS-coded, so no byte of it is 0, and ends with the delimiter 0.
     Empty frames mean nothing.
@@ -96,6 +98,10 @@ class Command(IntEnum):
     LOAD = 4
     FINISH = 5
     RUN = 6
+    GENERATE = 7
+    TOKENS = 8
+    ABORT = 9
+    LOGITS = 10
 
 
 PAYLOAD_BYTES: Final = {
@@ -131,30 +137,16 @@ class Refusal(IntEnum):
     NOT_LOADED = 7
     """There is no image, or not the one that a ``run`` names."""
     ORDER = 8
-    """The device has another sum, or was loaded more often, than the request says; or no memory has such an address."""
+    """The device has another sum, or was loaded more often, than the request says; or no memory has such an address; or
+    the sequence has another number."""
     LENGTH = 9
-    """The payload is not as long as the command's, as whole words, or as the image's input vector."""
+    """The payload is not as long as the command's, as whole words, or as the image's input vector; or has no prompt."""
     RANGE = 10
-    """The memory has no room for all of it."""
+    """The memory has no room for all of it, or a setting or a token is none that there is."""
     STUCK = 11
     """The engine did not do its part in its time and was reset."""
-
-
-END_TOKENS: Final = 4
-"""Most tokens of a ``generate`` that end a sequence."""
-
-
-class Ending(IntEnum):
-    """Why a sequence of tokens ended; 0 while it has not."""
-
-    END_TOKEN = 1
-    """One of the end tokens was chosen."""
-    TOKENS = 2
-    """As many were made as were asked for."""
-    CONTEXT_FULL = 3
-    """There is no place for another one."""
-    ABORTED = 4
-    """A host said so."""
+    NOT_YET = 12
+    """There are no logits for that count: the token in front has not been asked for, or those behind have."""
 
 
 IDENTITY_FIELDS: Final = {
@@ -221,5 +213,6 @@ lost
     Frames that came while the device was busy, and got no reply.
 cycles
     Of the last run or load, from the beginning of its input to the end of its reply; more than the engine's own
-    latency, because the link passes one byte at a time.
+    latency, because the link passes one byte at a time. Of a language model: of the last sequence, from its first
+    token's being taken until its end; the sequence under way counts.
 """

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from golden.errors import TritweaveError
 from golden.files.image import Geometry, MemoryImage
 from golden.formats import CORRECTIONS, PACKINGS
+from golden.link.fields import config_of, differences, identity_bytes, read_fields, read_identity
 from golden.link.format import (
     CONFIG_FIELDS,
     COUNTER_FIELDS,
@@ -111,7 +112,7 @@ class Identity(NamedTuple):
     @property
     def config(self) -> int:
         """CRC-32 of what an image and a host depend on."""
-        return zlib.crc32(b"".join(_field(IDENTITY_FIELDS, name, getattr(self, name)) for name in CONFIG_FIELDS))
+        return config_of(IDENTITY_FIELDS, CONFIG_FIELDS, self._asdict())
 
     @property
     def geometry(self) -> Geometry:
@@ -121,20 +122,12 @@ class Identity(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """The fields as they are sent."""
-        values = {"config": self.config, **self._asdict()}
-        return b"".join(_field(IDENTITY_FIELDS, name, value) for name, value in values.items())
+        return identity_bytes(IDENTITY_FIELDS, CONFIG_FIELDS, self._asdict())
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Identity":
         """Read the fields; an error if ``config`` does not stand for them or a code is not known."""
-        values = _fields(IDENTITY_FIELDS, content)
-        config = values.pop("config")
-        identity = cls(**values)
-        if identity.config != config:
-            raise TritweaveError(
-                f"the device's config is {config:08x} where its fields make {identity.config:08x}; "
-                "it was built by another version of tritweave"
-            )
+        identity = cls(**read_identity(IDENTITY_FIELDS, CONFIG_FIELDS, content))
         if identity.correction not in CORRECTIONS or identity.packing not in {p.trits for p in PACKINGS.values()}:
             raise TritweaveError(
                 f"the device has packing {identity.packing} and correction {identity.correction}, which are not known; "
@@ -144,8 +137,7 @@ class Identity(NamedTuple):
 
     def differences(self, other: "Identity") -> list[str]:
         """Where the config of another one differs, one text a field, this one's value first."""
-        pairs = [(name, getattr(self, name), getattr(other, name)) for name in CONFIG_FIELDS]
-        return [f"{name} {mine} instead of {theirs}" for name, mine, theirs in pairs if mine != theirs]
+        return differences(CONFIG_FIELDS, self, other)
 
     def check_image(self, image: MemoryImage) -> None:
         """Raise unless the device can be loaded with the image and has room for it."""
@@ -185,7 +177,7 @@ class State(NamedTuple):
     @classmethod
     def from_bytes(cls, content: bytes) -> "State":
         """Read the fields."""
-        return cls(**_fields(STATE_FIELDS, content))
+        return cls(**read_fields(STATE_FIELDS, content))
 
 
 class Counters(NamedTuple):
@@ -199,26 +191,9 @@ class Counters(NamedTuple):
     @classmethod
     def from_bytes(cls, content: bytes) -> "Counters":
         """Read the fields."""
-        return cls(**_fields(COUNTER_FIELDS, content))
+        return cls(**read_fields(COUNTER_FIELDS, content))
 
 
 def image_number(image: MemoryImage) -> int:
     """The number under which a host loads an image: the CRC-32 of its file."""
     return zlib.crc32(image.to_bytes())
-
-
-def _field(layout: dict[str, int], name: str, value: int) -> bytes:
-    return int(value).to_bytes(layout[name], "little")
-
-
-def _fields(layout: dict[str, int], content: bytes) -> dict[str, int]:
-    if len(content) != sum(layout.values()):
-        raise TritweaveError(
-            f"the device sent {len(content)} bytes of fields where {sum(layout.values())} were expected; "
-            "it was built by another version of tritweave"
-        )
-    values, at = {}, 0
-    for name, size in layout.items():
-        values[name] = int.from_bytes(content[at : at + size], "little")
-        at += size
-    return values

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from golden.errors import TritweaveError
 from golden.language.format import SEED_FACTOR
-from golden.link.format import END_TOKENS
+from golden.link.language_format import END_TOKENS
 from rtl.demo.speller import Speller
 from rtl.limits import check_range
 from rtl.link.uart import UartConfig, UartTransmitter
@@ -29,7 +29,7 @@ class Storyteller(wiring.Component):
     start
         The token in front of a story.
     ends
-        Tokens that end one, at most `golden.link.format.END_TOKENS`.
+        Tokens that end one, at most `golden.link.language_format.END_TOKENS`.
     temperature
         Mantissa and exponent of one over the temperature.
     uart

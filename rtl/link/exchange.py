@@ -68,8 +68,10 @@ class Exchange(wiring.Component):
         In, 1: it is not done with the second reading; the reply waits.
     body
         In, stream of `BYTE`: see `LinkReply`.
-    state
-        In, `STATE`.
+    state, cycles
+        In, `STATE`, and in, 32: what the device says of itself and of its last work.
+    elapsed
+        Out: cycles of the request's being carried out so far, or of the last one's.
     gives_up
         Out, 1: the request was stuck; whatever carries it out is to be reset.
 
@@ -102,12 +104,13 @@ class Exchange(wiring.Component):
     busy: Signal
     body: stream.Interface
     state: data.View
+    cycles: Signal
+    elapsed: Signal
     gives_up: Signal
 
     def __init__(
         self, identity: Sequence[int], *, request: int, reply: int, unit: int, patience: int, bare: Sequence[Command]
     ):
-        self.patience = patience
         self.receiver, self.sender = FrameReceiver(request), FrameSender(reply)
         self.reader, self.reply = PayloadReader(self.receiver.depth, unit), LinkReply(identity, bare)
         flags = dict.fromkeys(("hold", "is_vector", "accepts", "spell", "works", "busy"), In(1))
@@ -126,6 +129,8 @@ class Exchange(wiring.Component):
                 "objection": In(REFUSAL),
                 "body": In(stream.Signature(BYTE)),
                 "state": In(STATE),
+                "cycles": In(32),
+                "elapsed": Out(patience + 1),
                 **flags,
             }
         )
@@ -223,17 +228,17 @@ class Exchange(wiring.Component):
     def _count(self, m: Module, granted: Signal) -> Value:
         """The counters; whether a request has taken all the time that it has."""
         receiver, reply = self.receiver, self.reply
-        counters, cycles, running = Signal(COUNTERS), Signal(self.patience + 1), Signal()
-        m.d.comb += [reply.counters.eq(counters), reply.counters.cycles.eq(cycles)]
+        counters, running = Signal(COUNTERS), Signal()
+        m.d.comb += [reply.counters.eq(counters), reply.counters.cycles.eq(self.cycles)]
         m.d.sync += [
             counters.lost.eq(counters.lost + receiver.lost),
             counters.frames.eq(counters.frames + (receiver.release & (reply.refusal == 0))),
             counters.refused.eq(counters.refused + (receiver.release & (reply.refusal != 0))),
         ]
         with m.If(running):
-            m.d.sync += cycles.eq(cycles + 1)
+            m.d.sync += self.elapsed.eq(self.elapsed + 1)
         with m.If(receiver.release | self.gives_up):
             m.d.sync += running.eq(0)
         with m.If(granted):
-            m.d.sync += [running.eq(1), cycles.eq(0)]
-        return running & cycles[-1]
+            m.d.sync += [running.eq(1), self.elapsed.eq(0)]
+        return running & self.elapsed[-1]

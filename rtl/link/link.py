@@ -105,6 +105,7 @@ class Link(wiring.Component):
         m.d.comb += [
             exchange.hold.eq(self.hold),
             exchange.state.eq(held.state),
+            exchange.cycles.eq(exchange.elapsed),
             exchange.is_vector.eq(command == Command.RUN),
             exchange.works.eq(command != Command.FINISH),
             held.begin.eq(exchange.accepted & (command == Command.BEGIN)),

@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.link.format import END_TOKENS, Ending
+from golden.link.language_format import END_TOKENS, Ending
 from rtl.layouts import indices
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.sequencer import Sequencer
 
 ENDING: Final = range(max(Ending) + 1)
-"""Shape of a `golden.link.format.Ending`, 0 for none."""
+"""Shape of a `golden.link.language_format.Ending`, 0 for none."""
 
 
 class Layouts:

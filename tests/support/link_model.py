@@ -9,6 +9,7 @@ from typing import NamedTuple
 from golden.formats import IMAGE_HEADER_BYTES, MEMORIES
 from golden.link.format import CRC_BYTES, DONE, HEADER_BYTES, REFUSED, VERSION, Command, Refusal
 from golden.link.frames import Frame, FrameDamaged, Identity, cobs_decode
+from golden.link.language_format import LANGUAGE_COMMANDS
 from rtl.engine.config import EngineConfig
 
 Compute = Callable[[bytes], list[int]]
@@ -85,7 +86,7 @@ class DeviceModel:
         payload = frame.payload
         if frame.version != VERSION:
             return Refusal.VERSION
-        if frame.command not in set(Command):
+        if frame.command not in set(Command).difference(LANGUAGE_COMMANDS):
             return Refusal.COMMAND
         if frame.command in (Command.IDENTIFY, Command.COUNTERS):
             return Refusal.LENGTH if payload else None

@@ -30,6 +30,7 @@ from golden.link.frames import (
     cobs_encode,
     image_number,
 )
+from golden.link.language_format import LANGUAGE_COMMANDS
 from golden.link.payloads import begin_payload, finish_payload, load_payloads, requests_left, run_payload
 
 # The usual examples of COBS, and the lengths around a full block.
@@ -251,6 +252,7 @@ def test_an_image_for_another_engine_is_refused(identity: dict[str, int], messag
 
 
 def test_the_format_is_described_where_it_is_defined() -> None:
-    text = Path(__file__).parents[3].joinpath("golden/link/format.py").read_text()
+    folder = Path(__file__).parents[3] / "golden/link"
     for command in Command:
-        assert f"\n    {command.name.lower()} " in text
+        name = "language_format.py" if command in LANGUAGE_COMMANDS else "format.py"
+        assert f"\n    {command.name.lower()} " in (folder / name).read_text()

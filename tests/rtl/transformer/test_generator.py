@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden.link.format import END_TOKENS, Ending
+from golden.link.language_format import END_TOKENS, Ending
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.generator import Generator, Layouts
 from sim.pysim import Bench, Driver, Pauses, never
