@@ -12,30 +12,11 @@ from golden.language.sampler import state_of
 from golden.link.format import DONE, REFUSED, Command, Refusal
 from golden.link.frames import Frame
 from golden.link.language import Progress, SequenceSettings, abort_payload, count_payload, generate_payload
-from golden.link.language_format import END_TOKENS, Ending
-from support.language_line import IMAGE, LINK, UART, stand_in_line
+from golden.link.language_format import Ending
+from support.language_line import IMAGE, LINK, UART, drawn, stand_in_line
 from support.stand_in_decoder import CONFIG, StandIn, expected
 
 VOCABULARY, CONTEXT = CONFIG.shape.vocabulary, CONFIG.shape.context
-
-
-def drawn(random: Random, **changed: Any) -> tuple[SequenceSettings, list[int], list[int], str]:
-    """Settings and a prompt, and what the stand-in makes of them."""
-    settings = SequenceSettings(
-        limit=random.randrange(CONTEXT + 1),
-        mantissa=random.randrange(1 << CONFIG.form.scale_bits),
-        exponent=random.randrange(-256, 256),
-        seed=random.getrandbits(32),
-        ends=tuple(random.sample(range(VOCABULARY), random.randrange(END_TOKENS + 1))),
-    )._replace(**changed)
-    prompt = [random.randrange(VOCABULARY) for _ in range(random.randint(1, CONTEXT))]
-    bits = settings.mantissa | (settings.exponent & 0x1FF) << CONFIG.form.scale_bits
-    made, reason = expected(CONFIG, prompt, settings.ends, settings.limit, bits, settings.seed)
-    return settings, prompt, made, reason
-
-
-def ending(reason: str) -> Ending:
-    return Ending[reason.upper().replace(" ", "_")]
 
 
 def opened(**options: Any) -> LanguageDevice:
@@ -48,10 +29,10 @@ def test_sequences_come_as_they_are_made() -> None:
         assert device.identify()[0] == identify_decoder(LINK, UART.clock_hz)
         assert device.identify()[1] == (1, 0, IMAGE)
         for _ in range(30):
-            settings, prompt, made, reason = drawn(random)
-            found = device.generate(IMAGE, settings, prompt)
-            assert list(found) == made
-            assert found.ending == ending(reason)
+            sequence = drawn(random)
+            found = device.generate(IMAGE, sequence.settings, sequence.prompt)
+            assert list(found) == sequence.made
+            assert found.ending == sequence.ending
         assert device.counters().refused == 0
 
 
@@ -59,16 +40,16 @@ def test_logits_come_step_by_step() -> None:
     random = Random(2)
     with opened() as device:
         for _ in range(10):
-            settings, prompt, made, reason = drawn(random, stepwise=True)
-            found = device.generate(IMAGE, settings, prompt)
+            sequence = drawn(random, stepwise=True)
+            found = device.generate(IMAGE, sequence.settings, sequence.prompt)
             steps = list(found.steps())
-            assert found.ending == ending(reason)
-            assert [step.token for step in steps] == made + [None] * (reason == "end token")
-            bits = settings.mantissa | (settings.exponent & 0x1FF) << CONFIG.form.scale_bits
-            stand_in = StandIn(CONFIG, bits, settings.seed)
-            fed = [*prompt, *made]
+            assert found.ending == sequence.ending
+            end = [None] * (sequence.ending == Ending.END_TOKEN)
+            assert [step.token for step in steps] == sequence.made + end
+            stand_in = StandIn(CONFIG, sequence.scalar, sequence.settings.seed)
+            fed = [*sequence.prompt, *sequence.made]
             taken = [stand_in.take(token, first=place == 0) for place, token in enumerate(fed)]
-            for step, one in zip(steps, taken[len(prompt) - 1 :], strict=False):
+            for step, one in zip(steps, taken[len(sequence.prompt) - 1 :], strict=False):
                 assert step.logits[:VOCABULARY].tolist() == one.logits
 
 

@@ -10,7 +10,7 @@ from golden.link.frames import image_number
 from rtl.link.uart import UartConfig
 from sim.line import SimulatedLine
 from support.link_plans import link_plan, link_vectors
-from support.torture import REPLY_FAULTS, REQUEST_FAULTS, TorturedLine
+from support.torture import TorturedLine, check_counters, check_faults
 
 PLANS = [link_plan(seed, (6, 4, 2)) for seed in (1, 2)]
 UART = UartConfig(4_000_000, 1_000_000)
@@ -46,21 +46,6 @@ def torture(frames: int, seed: int, uart: UartConfig = UART) -> TorturedLine:
         assert device.identify()[1][::2] == (1, image_number(plan.image))
         line.cycles = line.line.cycles
     return line
-
-
-def check_counters(line: TorturedLine, device: Device) -> None:
-    """The device has counted what passed over the line, frame by frame."""
-    line.settle()
-    expected = line.done, line.refused, line.chunks - line.done - line.refused
-    assert device.counters()[:3] == expected
-    line.active = True
-
-
-def check_faults(line: TorturedLine) -> None:
-    """Every fault has occurred; say how often."""
-    for drawn, faults in ((line.request_faults, REQUEST_FAULTS), (line.reply_faults, REPLY_FAULTS)):
-        assert set(drawn) == {*faults, ""}
-        print(f"{line.cycles} cycles; {drawn.total()} frames, {drawn.total() - drawn['']} with faults: {dict(drawn)}")
 
 
 @pytest.mark.parametrize(("frames", "clocks", "seed"), [(7000, 4, 2), (1000, 5.5, 2), (1000, 4, 111)])

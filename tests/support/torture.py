@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from random import Random
 
+from boards.connection import Connection
 from golden.link.format import REFUSED, Command
 from golden.link.frames import Frame
 from sim.line import SimulatedLine
@@ -27,7 +28,7 @@ REPLY_FAULTS = {"bits": 0.04, "bytes dropped": 0.03, "bytes doubled": 0.02, "cut
 """The share of replies that suffers each fault, one at a time."""
 
 # What would hurt most if it came again.
-LOADING = {Command.BEGIN, Command.LOAD, Command.FINISH}
+LOADING = {Command.BEGIN, Command.LOAD, Command.FINISH, Command.GENERATE}
 
 # These damage a frame for certain; the others may leave a right one.
 DAMAGING = {"bits", "bytes dropped", "bytes made up", "stop bit", "cut off", "reset within"}
@@ -180,3 +181,18 @@ class TorturedLine:
         while self.line.read_frame(0):
             pass
         self.forget()
+
+
+def check_counters(line: TorturedLine, device: Connection) -> None:
+    """The device has counted what passed over the line, frame by frame."""
+    line.settle()
+    expected = line.done, line.refused, line.chunks - line.done - line.refused
+    assert device.counters()[:3] == expected
+    line.active = True
+
+
+def check_faults(line: TorturedLine) -> None:
+    """Every fault has occurred; say how often."""
+    for drawn, faults in ((line.request_faults, REQUEST_FAULTS), (line.reply_faults, REPLY_FAULTS)):
+        assert set(drawn) == {*faults, ""}
+        print(f"{line.cycles} cycles; {drawn.total()} frames, {drawn.total() - drawn['']} with faults: {dict(drawn)}")
