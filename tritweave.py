@@ -10,11 +10,12 @@ from boards.catalogue import BOARDS, board_named
 from boards.command import build, flash, infer_images, list_boards
 from boards.estimate_command import estimate
 from boards.planning import fitting_fold, misfits, plan_for
+from boards.talk_command import talk
 from gen.bench.command import app as bench
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.endings import as_a_program
 from gen.imports.command import import_weights, inspect_file
-from gen.language.command import evaluate_model, talk
+from gen.language.command import evaluate_model
 from gen.output.files import engine_files, write_files
 from gen.plan.command import (
     ArrayOption,
