@@ -107,16 +107,22 @@ def top_verilog(board: Board, plan: Plan, core: wiring.Component, details: Mappi
         What the header says of the core.
 
     """
-    pins = board.pins()
-    pll = choose_pll(board.device.family, pins.clock_hz, board.clock_hz, pad=board.pll_pad)
     parameters = {
         "network": plan.network.name + (f", in SPI flash from byte {board.image_offset} on" if board.spram else ""),
         "fold": plan.fold,
         "config": f"{identify(plan.config, board.clock_hz).config:08x}",
-        "clock": f"{board.clock_hz} Hz from {pins.clock_hz} Hz",
-        **details,
     }
-    return generate(BoardTop(core, board.clock_hz, pll, pins.inverted), MODULE, parameters)
+    return core_verilog(board, core, parameters, details)
+
+
+def core_verilog(
+    board: Board, core: wiring.Component, parameters: Mapping[str, object], details: Mapping[str, object]
+) -> str:
+    """The Verilog of the board's FPGA with any core, see `BoardTop`; the header lists parameters, clock and details."""
+    pins = board.pins()
+    pll = choose_pll(board.device.family, pins.clock_hz, board.clock_hz, pad=board.pll_pad)
+    clock = {"clock": f"{board.clock_hz} Hz from {pins.clock_hz} Hz"}
+    return generate(BoardTop(core, board.clock_hz, pll, pins.inverted), MODULE, {**parameters, **clock, **details})
 
 
 def board_figures(board: Board) -> dict[str, object]:

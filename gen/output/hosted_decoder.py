@@ -1,7 +1,11 @@
 """A decoder behind a serial line: what it says it is, and the hardware."""
 
+import zlib
+from collections.abc import Mapping, Sequence
+
 from amaranth.lib import wiring
 
+from gen.transformer.plan import DecoderPlan
 from golden.link.language import LanguageIdentity
 from golden.trits import packing_named
 from rtl.link.decoder_config import DecoderLinkConfig
@@ -38,6 +42,17 @@ def identify_decoder(config: DecoderLinkConfig, clock_hz: int) -> LanguageIdenti
     )
 
 
+def decoder_image_number(image: Mapping[str, Sequence[int]]) -> int:
+    """The number under which a host knows what a decoder's memories hold: the CRC-32 of all words, each in as many
+    times 32 bytes as it needs.
+    """
+    number = 0
+    for words in image.values():
+        for word in words:
+            number = zlib.crc32(word.to_bytes(-(-word.bit_length() // 256) * 32 or 32, "little"), number)
+    return number
+
+
 def hosted_decoder(decoder: wiring.Component, config: DecoderLinkConfig, uart: UartConfig, image: int) -> HostedDecoder:
     """The hardware.
 
@@ -54,3 +69,8 @@ def hosted_decoder(decoder: wiring.Component, config: DecoderLinkConfig, uart: U
 
     """
     return HostedDecoder(decoder, config, uart, identify_decoder(config, uart.clock_hz).to_bytes(), image=image)
+
+
+def link_config(plan: DecoderPlan, *, logits: bool = False) -> DecoderLinkConfig:
+    """The link of a plan's decoder; with `logits`, it keeps those of a token for the host."""
+    return DecoderLinkConfig(plan.config, plan.token_cycles(plan.config.shape.context - 1, sample=True), logits)

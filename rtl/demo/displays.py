@@ -36,6 +36,8 @@ class Display(wiring.Component):
     """Ticks that an answer takes."""
     MOST: ClassVar[int]
     """Answers that it can tell apart."""
+    BUSY: ClassVar[int]
+    """What is lit while there is no answer, but something under way."""
 
     tick: Signal
     shown: Signal
@@ -58,7 +60,7 @@ class Display(wiring.Component):
 class Leds(Display):
     """Four LEDs: the answer in binary, lowest bit first. Parameters and members: `Display`."""
 
-    WIDTH, TICKS, MOST = 4, 8, 16
+    WIDTH, TICKS, MOST, BUSY = 4, 8, 16, 1
 
     def elaborate(self, platform) -> Module:
         """A choice."""
@@ -73,7 +75,7 @@ class Pulses(Display):
     A pulse is lit for a tick and dark for one. Parameters and members: `Display`.
     """
 
-    WIDTH, TICKS, MOST = 2, 32, 10
+    WIDTH, TICKS, MOST, BUSY = 2, 32, 10, 1
 
     def elaborate(self, platform) -> Module:
         """A counter of what is left, lit while it is odd."""
@@ -96,7 +98,7 @@ class SevenSegments(Display):
     Parameters and members: `Display`.
     """
 
-    WIDTH, TICKS, MOST = 8, 8, 10
+    WIDTH, TICKS, MOST, BUSY = 8, 8, 10, 1 << 7 | 1 << 6
 
     DIGITS = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")
     """Lit segments of each digit: A on top, then clockwise to F, G in the middle."""
