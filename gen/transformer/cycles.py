@@ -95,9 +95,9 @@ class DecoderCycles:
         """What a step takes, and for how many cycles the array multiplies."""
         fields = step.fields
         if step.unit is Unit.ELEMENTS:
-            return self._elements.timing(fields, chunk), 0
+            return ElementLanes.timing(self.config, fields, chunk), 0
         if step.unit is Unit.QUANTISER:
-            return self._quantiser.timing(fields, chunk), 0
+            return QuantiserLanes.timing(self.config, fields, chunk), 0
         if step.unit is Unit.SCALARS:
             return ScalarUnit.timing(self.config, fields["operation"]), 0
         tiles = tile + 1 if fields.get("by_tiles") else fields["tiles"] + 1
@@ -110,11 +110,3 @@ class DecoderCycles:
             self.config, result, tiles=tiles, chunks=chunks, planes=planes, words=words, answer=answer
         )
         return timing, tiles * chunks * planes
-
-    @cached_property
-    def _elements(self) -> ElementLanes:
-        return ElementLanes(self.config, [], [])
-
-    @cached_property
-    def _quantiser(self) -> QuantiserLanes:
-        return QuantiserLanes(self.config)

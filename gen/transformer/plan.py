@@ -105,6 +105,7 @@ def plan_decoder(model: LanguageModel, fold: Fold, *, packing: str = "5t8b", con
         fold.lanes,
         packing,
         epsilon=integers.epsilon,
+        scalar_pace=1 + (model.form.scale_bits % 2 == 0),
     )
     # As many logits a cycle as it takes to keep up with the array.
     tile = config.chunks(config.shape.hidden) * config.form.embedding_digits

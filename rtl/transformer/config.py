@@ -9,7 +9,7 @@ from amaranth.lib import data
 
 from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX, PACKINGS
-from golden.language.format import EPSILON_BITS, VECTOR_BITS, LanguageFormat, Shape, levels
+from golden.language.format import EPSILON_BITS, EXPONENTIAL_BITS, VECTOR_BITS, LanguageFormat, Shape, levels
 from golden.language.widths import Widths
 from rtl.layouts import indices
 from rtl.limits import check_multiple, check_range
@@ -108,7 +108,7 @@ class DecoderConfig:
     @property
     def vector(self) -> int:
         """Bits of an element of the memory of vectors for the quantiser, sign included; one of softmax has no sign."""
-        return max(self.widths.quantiser, self.widths.linear)
+        return max(self.widths.quantiser, EXPONENTIAL_BITS + 1)
 
     @property
     def square_sum(self) -> int:

@@ -71,6 +71,8 @@ class ElementLanes(wiring.Component):
 
     """
 
+    _LEAD: Final = ElementPipeline.LATENCY - ElementPipeline.SQUARE_LATENCY
+    """Cycles by which squares come before results."""
     _SHIFTED: Final = VectorMemory.LATENCY
     """Cycles from a word's being named to its first operand."""
     _FACTORS: Final = _SHIFTED + ElementPipeline.FACTOR_DELAY - ElementFactors.LATENCY
@@ -108,11 +110,8 @@ class ElementLanes(wiring.Component):
         self.config, self.steps = config, Steps(config)
         self._factors = ElementFactors(config, gains, rotations, writable=writable)
         self._pipeline = ElementPipeline(config)
-        lead = ElementPipeline.LATENCY - ElementPipeline.SQUARE_LATENCY
-        self._sums = ElementSums(config, len(self._pipeline.squares[0]), lead)
-        self._walk = WordWalk(
-            len(self.steps.word), 2, self._SHIFTED + ElementPipeline.SQUARE_LATENCY + self._sums.latency
-        )
+        self._sums = ElementSums(config, len(self._pipeline.squares[0]), self._LEAD)
+        self._walk = WordWalk(len(self.steps.word), 2, self.latency(config))
         pipeline, sums = self._pipeline, self._sums
         super().__init__(
             {
@@ -151,11 +150,18 @@ class ElementLanes(wiring.Component):
         """Shape of what is written to the memory of vectors."""
         return VectorMemory.layout(signed(config.vector), config.lanes, len(Steps(config).result))
 
-    def timing(self, step: Mapping[str, Any], chunk: int) -> Timing:
+    @classmethod
+    def latency(cls, config: DecoderConfig) -> int:
+        """Cycles from a word's being named to the first in which all that becomes of it can be seen."""
+        return cls._SHIFTED + ElementPipeline.SQUARE_LATENCY + ElementSums.latency(config, cls._LEAD)
+
+    @classmethod
+    def timing(cls, config: DecoderConfig, step: Mapping[str, Any], chunk: int) -> Timing:
         """Of a step whose fields are given by name, those left out being 0, with the token's `Steps.place` chunk."""
         element = step.get("element", Element.NORM)
-        words = self._chunk_words * (chunk + 1) if element == Element.POWERS else step.get("words", 0) + 1
-        return self._walk.timing(words, 2 if element == Element.ROTATE else 1)
+        chunk_words = config.columns // config.lanes
+        words = chunk_words * (chunk + 1) if element == Element.POWERS else step.get("words", 0) + 1
+        return WordWalk.timing(words, 2 if element == Element.ROTATE else 1, cls.latency(config))
 
     @property
     def _chunk_words(self) -> int:

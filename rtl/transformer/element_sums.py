@@ -78,14 +78,15 @@ class ElementSums(wiring.Component):
         """Shape of what accompanies a word."""
         return data.StructLayout({"first": 1, "last": 1, "epsilon": 1, "index": Steps(config).peak})
 
-    @property
-    def latency(self) -> int:
+    @classmethod
+    def latency(cls, config: DecoderConfig, lead: int) -> int:
         """Cycles from a vector's last word to its peak and sum: magnitudes, tree, the largest so far, the memory."""
-        return max(self.lead + self._cycles(2), self._cycles(1)) + 1
+        return max(lead + cls._cycles(config, 2), cls._cycles(config, 1)) + 1
 
-    def _cycles(self, beside: int) -> int:
+    @staticmethod
+    def _cycles(config: DecoderConfig, beside: int) -> int:
         """Cycles of a tree, and of so many steps beside it."""
-        return -(-(levels(self.config.lanes) + beside) // _STEPS)
+        return -(-(levels(config.lanes) + beside) // _STEPS)
 
     def elaborate(self, platform) -> Module:
         """Two trees, what stands behind them, and the memories."""
@@ -99,17 +100,17 @@ class ElementSums(wiring.Component):
         def late(cycles: int, name: str) -> data.View:
             return layout(delayed(m, self.word.as_value(), cycles, name))
 
-        cycles = self._cycles(1)
+        cycles = self._cycles(config, 1)
         summed, added = late(cycles - 1, "summed"), late(cycles, "added")
         total = Signal(config.square_sum, reset_less=True)
         value = _reduced(m, [*self.squares], add, cycles, "sum")
         m.d.sync += total.eq(Mux(summed.first, Mux(summed.epsilon, config.epsilon, 0), total) + value)
 
-        cycles = self.lead + self._cycles(2)
+        cycles = self.lead + self._cycles(config, 2)
         compared, found = late(cycles - 1, "compared"), late(cycles, "found")
         magnitudes = [Mux(value < 0, -value, value)[: config.vector - 1] for value in self.values]
         peak = Signal(config.vector - 1, reset_less=True)
-        value = _reduced(m, magnitudes, _larger, self._cycles(2), "peak", 1)
+        value = _reduced(m, magnitudes, _larger, self._cycles(config, 2), "peak", 1)
         with m.If(compared.first | (value > peak)):
             m.d.sync += peak.eq(value)
         for memory, word, result in ((sums, added, total), (peaks, found, peak)):

@@ -84,11 +84,8 @@ class QuantiserLanes(wiring.Component):
     def __init__(self, config: DecoderConfig):
         self.config, self.steps = config, Steps(config)
         self._divider = LimitedDivider(config.lanes, config.vector - 1)
-        self.latency = self._READ + self._divider.latency(self._divider.width)
-        # An activation is seen a cycle later; a cache takes longer, most of which the walk waits behind its last word.
-        digits = config.form.key_digits
-        settling = DigitWriter.latency(digits) - ArrayWalk.START - digits
-        self._walk = WordWalk(len(self.steps.word), max(self._paces), self.latency + 1, settling)
+        latency, settling = self.latency(config), self._settling(config)
+        self._walk = WordWalk(len(self.steps.word), max(self._paces(config)), latency + 1, settling)
 
         def words(bits: int) -> Any:
             return In(data.ArrayLayout(signed(bits), config.lanes))
@@ -122,11 +119,25 @@ class QuantiserLanes(wiring.Component):
         """Shape of a word of gates, or of what stands beside them."""
         return VectorMemory.layout(ACTIVATION, config.lanes, config.words(config.shape.intermediate))
 
-    def timing(self, step: Mapping[str, Any], chunk: int) -> Timing:
+    @classmethod
+    def latency(cls, config: DecoderConfig) -> int:
+        """Cycles from a word's being read until it goes out."""
+        return cls._READ + LimitedDivider.latency(config.vector - 1)
+
+    @staticmethod
+    def _settling(config: DecoderConfig) -> int:
+        """An activation is seen a cycle later; a cache takes so many more, most of which are a word's own."""
+        digits = config.form.key_digits
+        return DigitWriter.latency(digits) - ArrayWalk.START - digits
+
+    @classmethod
+    def timing(cls, config: DecoderConfig, step: Mapping[str, Any], chunk: int) -> Timing:
         """Of a step whose fields are given by name, those left out being 0, with the token's `Steps.place` chunk."""
-        words = self._groups * (chunk + 1) if step.get("by_chunks", 0) else step.get("words", 0) + 1
+        groups = config.columns // config.lanes
+        words = groups * (chunk + 1) if step.get("by_chunks", 0) else step.get("words", 0) + 1
         target = step.get("target", Target.ACTIVATIONS)
-        return self._walk.timing(words, self._paces[target], settles=target in _CACHED)
+        latency = cls.latency(config) + 1 + (cls._settling(config) if target in _CACHED else 0)
+        return WordWalk.timing(words, cls._paces(config)[target], latency)
 
     @property
     def _groups(self) -> int:
@@ -139,10 +150,10 @@ class QuantiserLanes(wiring.Component):
         shape = self.config.shape
         return min(self.config.words(shape.head), self.config.words(shape.intermediate), self._groups)
 
-    @property
-    def _paces(self) -> list[int]:
+    @staticmethod
+    def _paces(config: DecoderConfig) -> list[int]:
         """By target, cycles from word to word."""
-        form = self.config.form
+        form = config.form
         paces = {Target.KEYS: form.key_digits, Target.VALUES: form.value_digits}
         return [paces.get(target, 1) for target in Target]
 
@@ -164,7 +175,7 @@ class QuantiserLanes(wiring.Component):
             self.step.ready.eq(walk.ready),
             walk.start.eq(self.step.valid & walk.ready),
             walk.last_word.eq(Mux(step.by_chunks, chunks, step.words)),
-            walk.last_beat.eq(Array(pace - 1 for pace in self._paces)[step.target]),
+            walk.last_beat.eq(Array(pace - 1 for pace in self._paces(self.config))[step.target]),
             walk.settles.eq((held.target == Target.KEYS) | (held.target == Target.VALUES)),
             self.busy.eq(walk.busy),
         ]
@@ -213,7 +224,7 @@ class QuantiserLanes(wiring.Component):
 
     def _give(self, m: Module, held: data.View) -> None:
         """Quotients to their target, which is counted where they come out."""
-        walk, ahead = self._walk, self.latency - 1
+        walk, ahead = self._walk, self.latency(self.config) - 1
         coming = data.StructLayout({"target": Target, "address": self.steps.activation, "region": self.steps.region})
         fields = Cat(held[name] for name, _ in coming)
         step = coming(carried(m, fields, walk.first, ahead, self._shortest, "step"))

@@ -82,9 +82,10 @@ class WordWalk(wiring.Component):
             }
         )
 
-    def timing(self, words: int, pace: int, *, settles: bool = False) -> Timing:
-        """Of a step of so many words of so many cycles."""
-        return Timing(words * pace, words * pace + self.latency + settles * self.settling)
+    @staticmethod
+    def timing(words: int, pace: int, latency: int) -> Timing:
+        """Of a step of so many words of so many cycles; a `latency` has what is settling in it."""
+        return Timing(words * pace, words * pace + latency)
 
     def elaborate(self, platform) -> Module:
         """Two counters, and one for what is on its way behind the last word."""

@@ -161,7 +161,7 @@ class Memories:
         steps, expected, largest = [], [], {}
         for number in random.permutation(len(self.steps.peak))[: random.integers(2, 7)].tolist():
             step = self._step(number, heads[0])
-            steps.append((step, unit.timing(step, chunk)))
+            steps.append((step, unit.timing(unit.config, step, chunk)))
             if step["element"] in NORMS:
                 expected.append(self.norm(step))
             elif step["element"] == Element.ROTATE:

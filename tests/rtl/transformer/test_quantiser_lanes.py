@@ -63,7 +63,7 @@ class Memories:
                 limits[Limit.QUERY] = 0
             peaks[number, step["results"]], registers[number] = int(np.abs(vector).max()), limits[Limit.QUERY]
             found = quantise(vector.reshape(-1), limits[step["limit"]])[0].reshape(words, -1)
-            steps.append((step, unit.timing(step, chunk)))
+            steps.append((step, unit.timing(unit.config, step, chunk)))
             expected.append(self._words(step, found))
         return Batch(steps, {"place.chunk": chunk}, self._ports(peaks, registers)), expected
 
