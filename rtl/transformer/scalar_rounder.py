@@ -14,18 +14,17 @@ class ScalarRounder(wiring.Component):
 
     Parameters
     ----------
-    scalar
-        Layout of a scalar, `rtl.transformer.config.DecoderConfig.scalar`; its mantissa has 8 to 16 bits.
+    bits
+        Of a mantissa, 8 to 16.
 
     Members
     -------
     clear
         In, 1: the exponent begins anew, at 0.
     term
-        In, EXPONENT: added to the exponent in each cycle without `clear`, modulo its width.
+        In, EXPONENT: added to the exponent in each cycle without `clear`, modulo its width; 0 with `round` and `cut`.
     digits
-        In, two bits more than a mantissa: one of the two highest is set, unless all that follows them is left out, too,
-        and the number is 0.
+        In, ``bits + 2``: one of the two highest is set, or all are 0.
     round
         In, 1: the digits become the mantissa, and the exponent goes up by one for each bit that this moves them down
         beyond one; of 0, it becomes the least one.
@@ -33,7 +32,7 @@ class ScalarRounder(wiring.Component):
         In, 1: the mantissa is rounded to its `QUERY_BITS` highest bits, which become its lowest; the exponent goes up
         by one where that carries over, and otherwise stays.
     scalar
-        Out: mantissa and exponent, one cycle later.
+        Out, ``mantissa`` and ``exponent`` as in `rtl.transformer.config.DecoderConfig.scalar`, one cycle later.
 
     """
 
@@ -44,17 +43,17 @@ class ScalarRounder(wiring.Component):
     cut: Signal
     scalar: data.View
 
-    def __init__(self, scalar: data.StructLayout):
-        self.bits = scalar.size - EXPONENT.width
-        check_range("scalar rounder", "mantissa bits", self.bits, QUERY_BITS + 1, 16)
+    def __init__(self, bits: int):
+        check_range("scalar rounder", "bits", bits, QUERY_BITS + 1, 16)
+        self.bits = bits
         super().__init__(
             {
                 "clear": In(1),
                 "term": In(EXPONENT),
-                "digits": In(self.bits + 2),
+                "digits": In(bits + 2),
                 "round": In(1),
                 "cut": In(1),
-                "scalar": Out(scalar),
+                "scalar": Out(data.StructLayout({"mantissa": bits, "exponent": EXPONENT})),
             }
         )
 

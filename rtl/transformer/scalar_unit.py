@@ -163,7 +163,7 @@ class ScalarUnit(wiring.Component):
             m.d.sync += [step.eq(self.step.payload), doing.eq(1 << self.step.payload.operation), self.busy.eq(1)]
         m.submodules.divider = divider = RootDivider(self.sizes.operand, self.sizes.digits, self.config.scalar_pace)
         m.submodules.normaliser = normaliser = Normaliser(self.sizes.integer, self.sizes.operand)
-        m.submodules.rounder = rounder = ScalarRounder(self.config.scalar)
+        m.submodules.rounder = rounder = ScalarRounder(self.sizes.mantissa)
         flags = self._flags(m, doing, accepted, divider, rounder)
         with m.If(flags.writes):
             m.d.sync += self.busy.eq(0)

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,14 +31,14 @@ class Token:
     """Cycles between words beyond what each takes, and until the choice is taken."""
 
 
-def chosen(tokens: list[Token], config: DecoderConfig) -> None:
+def chosen(run: list[Token], config: DecoderConfig) -> None:
     """Words of logits, whose last is filled up with the largest of all, and the choices that must follow."""
     lanes, largest = config.lanes, (1 << LOGIT_BITS - 1) - 1
     sampler = golden.Sampler()
     table = golden.noise_table()
 
     def driver() -> Driver:
-        for token in tokens:
+        for token in run:
             quiet: dict[str, Any] = {"logits.valid": 0, "choice.ready": 0, "greedy": token.greedy, "start": 0}
             if token.seed is not None:
                 sampler.state = golden.state_of(token.seed)
@@ -67,26 +68,23 @@ def chosen(tokens: list[Token], config: DecoderConfig) -> None:
 
 
 @st.composite
-def samplings(draw: st.DrawFn) -> tuple[list[Token], DecoderConfig]:
-    lanes, choices = draw(st.sampled_from([(1, 1), (2, 1), (4, 1), (4, 2), (4, 4), (8, 8)]))
-    vocabulary = draw(st.integers(2, 40))
+def tokens(draw: st.DrawFn, vocabulary: int) -> list[Token]:
+    """Of few values, where equal ones meet, and of many; the shift register often goes on from one to the next."""
+
+    def token(greedy: bool, bits: int) -> st.SearchStrategy[Token]:
+        logit = st.integers(1 - (1 << bits - 1), (1 << bits - 1) - 1)
+        logits = st.lists(logit, min_size=vocabulary, max_size=vocabulary)
+        return st.builds(Token, logits, st.just(greedy), st.none(), st.integers(0, 2))
+
+    drawn = [draw(token(greedy, bits)) for greedy, bits in ((False, 3), (False, 9), (True, 2), (False, LOGIT_BITS))]
+    drawn[0].seed = draw(st.integers(0, 0xFFFFFFFE))
+    drawn[-1].seed = draw(st.none() | st.integers(0, 0xFFFFFFFE))
+    return drawn
+
+
+@pytest.mark.parametrize(("lanes", "choices"), [(1, 1), (4, 1), (4, 2), (4, 4), (8, 8)])
+@settings(max_examples=8)
+@given(data=st.data(), vocabulary=st.integers(2, 40))
+def test_choices_are_golden(lanes: int, choices: int, data: st.DataObject, vocabulary: int) -> None:
     shape = Shape(vocabulary, 16, 1, 1, 1, 16, 20, 9)
-    config = DecoderConfig(shape, LanguageFormat(), 8, 8, lanes, choices=choices)
-    bits = draw(st.sampled_from((2, 9, LOGIT_BITS)))
-    logit = st.integers(1 - (1 << bits - 1), (1 << bits - 1) - 1)
-    token = st.builds(
-        Token,
-        st.lists(logit, min_size=vocabulary, max_size=vocabulary),
-        st.booleans(),
-        st.none() | st.integers(0, 0xFFFFFFFE),
-        st.integers(0, 2),
-    )
-    tokens = draw(st.lists(token, min_size=1, max_size=4))
-    tokens[0].seed = draw(st.integers(0, 0xFFFFFFFE))
-    return tokens, config
-
-
-@settings(max_examples=40)
-@given(sampling=samplings())
-def test_choices_are_golden(sampling: tuple[list[Token], DecoderConfig]) -> None:
-    chosen(*sampling)
+    chosen(data.draw(tokens(vocabulary)), DecoderConfig(shape, LanguageFormat(), 8, 8, lanes, choices=choices))
