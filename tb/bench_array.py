@@ -1,6 +1,7 @@
 """Bench of the implementations of `rtl.array.interface.MacArray`: random tiles against the exact dot products.
 
-Settings: ``array``, a name in `rtl.engine.config.ARRAYS`, and ``config``, the fields of its `ArrayConfig`.
+Settings: ``array``, a name in `rtl.engine.config.ARRAYS`, and ``config``, the fields of its `ArrayConfig`. The sums
+of exact ones can be tripled.
 """
 
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
 from numpy.typing import NDArray
 
-from golden.formats import PACKINGS
+from golden.formats import ACTIVATION_MAX, EXACT, PACKINGS
 from golden.trits import unpack
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.engine.config import ARRAYS
@@ -24,11 +25,12 @@ _TILES = 150
 
 
 class Chunk(NamedTuple):
-    """A chunk at the inputs: the ports' bits, and the cycle in which they were seen."""
+    """A chunk at the inputs, or what triples the sums: the ports' bits, and the cycle in which they were seen."""
 
     cycle: int
     first: bool
     last: bool
+    triple: bool
     activations: int
     weights: int
 
@@ -49,6 +51,9 @@ class Model:
 
     def __call__(self, chunk: Chunk) -> list[Sums]:
         """The tile's sums with its last chunk, otherwise nothing."""
+        if chunk.triple:
+            self._sums *= 3
+            return []
         rows, columns = self._config.rows, self._config.columns
         activations = from_words([chunk.activations], 8, columns)[0]
         packing = PACKINGS["2b"]
@@ -71,6 +76,9 @@ class ArrayBench:
     def __init__(self, dut: Any, rng: np.random.Generator):
         self.config = ArrayConfig(**settings()["config"])
         array = ARRAYS[settings()["array"]]
+        # Exact arrays of vendor cells have sums that just hold what activations are allowed to be.
+        self.exact = array.correction is EXACT
+        self.lowest = -ACTIVATION_MAX if self.exact else -ACTIVATION_MAX - 1
         self.latency = array.latency(self.config)
         self.scoreboard = Scoreboard("array", Model(self.config, array))
         self._dut, self._rng = dut, rng
@@ -83,6 +91,8 @@ class ArrayBench:
             while self._rng.random() < gap:
                 await self._cycle(False, self._rng.random() < 0.5, self._rng.random() < 0.5, activation, code)
             await self._cycle(True, index == 0, index == len(activations) - 1, activation, code)
+            if self.exact and index < len(activations) - 1 and self._rng.random() < 0.3:
+                await self._cycle(False, False, True, activation, code, triple=True)
 
     async def finish(self) -> None:
         """Let the last tile out and see that none is missing."""
@@ -90,8 +100,12 @@ class ArrayBench:
         await ClockCycles(self._dut.clk, self.latency + 1)
         self.scoreboard.finish()
 
-    async def _cycle(self, valid: bool, first: bool, last: bool, activations: int, weights: int) -> None:
+    async def _cycle(
+        self, valid: bool, first: bool, last: bool, activations: int, weights: int, *, triple: bool = False
+    ) -> None:
         dut = self._dut
+        if self.exact:
+            dut.triple.value = int(triple)
         dut.valid.value, dut.first.value, dut.last.value = int(valid), int(first), int(last)
         dut.activations.value, dut.weights.value = activations, weights
         await RisingEdge(dut.clk)
@@ -100,9 +114,12 @@ class ArrayBench:
         dut, config = self._dut, self.config
         while True:
             await RisingEdge(dut.clk)
-            if dut.valid.value:
+            triple = self.exact and bool(dut.triple.value)
+            if dut.valid.value or triple:
                 first, last = bool(dut.first.value), bool(dut.last.value)
-                self.scoreboard.take(Chunk(now(), first, last, int(dut.activations.value), int(dut.weights.value)))
+                self.scoreboard.take(
+                    Chunk(now(), first, last, triple, int(dut.activations.value), int(dut.weights.value))
+                )
             if dut.done.value:
                 sums = from_words([int(dut.sums.value)], config.accumulator_width, config.rows, signed=False)[0]
                 self.scoreboard.give(Sums(now(), tuple(int(total) for total in sums)))
@@ -118,7 +135,7 @@ async def random_tiles(dut: Any) -> None:
     for gap in (0.0, 0.5):
         for _ in range(_TILES):
             chunks = int(rng.integers(1, longest + 1))
-            activations = rng.integers(-128, 128, (chunks, bench.config.columns))
+            activations = rng.integers(bench.lowest, 128, (chunks, bench.config.columns))
             await bench.tile(activations, rng.integers(4, size=(chunks, cells)), gap)
     await bench.finish()
     assert bench.scoreboard.compared == 2 * _TILES
@@ -131,7 +148,7 @@ async def extreme_tiles(dut: Any) -> None:
     bench = ArrayBench(dut, rng)
     cells = bench.config.rows * bench.config.columns
     longest = -(-bench.config.inputs // bench.config.columns)
-    for activation in (127, -127, -128):
+    for activation in (127, -127, bench.lowest):
         for code in range(4):
             for chunks in (1, longest, 3 * longest):
                 shape = (chunks, bench.config.columns)

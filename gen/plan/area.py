@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from gen.plan.devices import FAMILIES
 from golden.formats import MEMORIES, PACKINGS
 from rtl.array.ecp5 import Ecp5Array
+from rtl.array.exact import ExactArray
+from rtl.array.exact_ecp5 import ExactEcp5Array
 from rtl.array.ice40 import Ice40Array
 from rtl.engine.config import ARRAYS, EngineConfig
 
@@ -99,11 +101,13 @@ def _array(config: EngineConfig, family: str) -> int:
     if ARRAYS[config.array] is Ecp5Array:
         # Beside the carry chains, one inverter for the top bit of each column.
         return Ecp5Array.half_cells(config.array_config) + config.columns
+    if ARRAYS[config.array] is ExactEcp5Array:
+        return ExactEcp5Array.half_cells(config.array_config)
     if ARRAYS[config.array] is Ice40Array:
         return Ice40Array.logic_cells(config.array_config)
-    # ECP5's carry cells hold two bits each.
-    step = 2 if family == "ecp5" else 1
-    tree, count, bits = 0, config.columns, 8
+    # ECP5's carry cells hold two bits each. Exact adders are a bit longer, and a trit's missing one is made first.
+    step, one = 2 if family == "ecp5" else 1, int(ARRAYS[config.array] is ExactArray)
+    tree, count, bits = config.columns * one, config.columns, 8 + one
     while count > 1:
         bits += 1
         tree += count // 2 * (bits + -bits % step)

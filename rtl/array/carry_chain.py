@@ -11,8 +11,10 @@ PASS_CARRY = 0xAAAA
 """a + carry, with A = a."""
 START = 0x000A
 """Sends on A as the carry, whatever came in."""
+SEND_ONE = 0x0008
+"""Sends on A & B as the carry, whatever came in, with C = D = 1."""
 
-_ZERO = Const(0, 1)
+_ZERO, _ONE = Const(0, 1), Const(1, 1)
 
 
 class _Half(NamedTuple):
@@ -24,9 +26,9 @@ class _Half(NamedTuple):
 
 
 class CarryChains:
-    """Adders that follow each other on carry chains; the carry out of each must be 0, but for the last.
+    """Adders that follow each other on carry chains; the carry out of each must be 0 if `add` follows it.
 
-    A chain begins with a half-cell that sends on a 0 whatever comes in, so its carry input stays open: a constant
+    A chain begins with a half-cell that sends on a carry whatever comes in, so its carry input stays open: a constant
     there would cost a whole cell. The last carry output stays open too.
 
     Parameters
@@ -60,6 +62,20 @@ class CarryChains:
             self._halves.append(_Half(TERNARY_ADD if bit < len(b) else PASS_CARRY, inputs, total[-1]))
         return Cat(total)
 
+    def add_signed(self, a: Value, b: Value, width: int, *, neg: Value = _ZERO, nz: Value) -> Value:
+        """``a + b``, ``a - b`` or ``a``, all signed, the lowest `width` bits; a half-cell in front makes it exact.
+
+        What carry the adder before it sends on does not matter.
+        """
+        if self._halves and len(self._halves) + 1 + width > self._limit:
+            self.finish()
+        self._halves.append(_Half(SEND_ONE, (neg, nz, _ONE, _ONE), Signal(name="send")))
+        total = [Signal(name=f"{self._name}_sum_{bit}") for bit in range(width)]
+        for bit in range(width):
+            low, high = (value[min(bit, len(value) - 1)] for value in (a, b))
+            self._halves.append(_Half(TERNARY_ADD, (low, high, neg, nz), total[bit]))
+        return Cat(total).as_signed()
+
     def finish(self) -> None:
         """Make the cells of the chain at hand; what is added next starts another."""
         halves, self._halves = self._halves, []
@@ -81,13 +97,13 @@ class CarryChains:
         self._chains += 1
 
 
-def chain_lengths(widths: Iterable[int], limit: int) -> Iterator[int]:
+def chain_lengths(widths: Iterable[int], limit: int, *, signed: bool = False) -> Iterator[int]:
     """Half-cells of each chain that adders of these widths make, spare ones included."""
     length = 0
     for width in widths:
-        if length and length + width > limit:
+        if length and length + width + signed > limit:
             yield length + length % 2
             length = 0
-        length = (length or 1) + width
+        length += width + (signed or not length)
     if length:
         yield length + length % 2

@@ -7,8 +7,8 @@ from amaranth.hdl import Shape, signed, unsigned
 
 from golden.errors import TritweaveError
 from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, SCALES, SEGMENT_FIELDS, Correction
+from rtl.array import EXACT_ARRAYS
 from rtl.array.ecp5 import Ecp5Array
-from rtl.array.exact import ExactArray
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
@@ -21,9 +21,9 @@ from rtl.quantiser.config import DIVIDERS, QuantizerConfig
 
 ARRAYS: dict[str, type[MacArray]] = {
     "portable": PortableArray,
-    "exact": ExactArray,
     "ecp5": Ecp5Array,
     "ice40": Ice40Array,
+    **EXACT_ARRAYS,
 }
 """The implementations of the array."""
 

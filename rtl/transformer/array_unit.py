@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from golden.formats import LOAD_WIDTH, PACKINGS
 from golden.language.format import levels
-from rtl.array.exact import ExactArray
+from rtl.array import EXACT_ARRAYS
 from rtl.array.interface import ArrayConfig
 from rtl.array.trit_decoder import TritDecoder
 from rtl.layouts import ACTIVATION, indices
@@ -150,7 +150,12 @@ class ArrayUnit(wiring.Component):
     @classmethod
     def latency(cls, config: DecoderConfig) -> int:
         """Cycles from the start of a tile's last chunk to its first word on `o`."""
-        return cls.READ + ExactArray.latency(cls.array(config)) + TileWords.LATENCY
+        return cls.READ + cls.array_latency(config) + TileWords.LATENCY
+
+    @classmethod
+    def array_latency(cls, config: DecoderConfig) -> int:
+        """Cycles of the array alone."""
+        return EXACT_ARRAYS[config.array].latency(cls.array(config))
 
     @classmethod
     def timing(
@@ -174,7 +179,7 @@ class ArrayUnit(wiring.Component):
         keys, values = self._caches(m, walk)
         chosen = delayed(m, walk.weights, self.READ, "chosen")
 
-        m.submodules.array = array = ExactArray(self.array(self.config), digits=True)
+        m.submodules.array = array = EXACT_ARRAYS[self.config.array](self.array(self.config), digits=True)
         flags = ("issue", array.valid), ("first", array.first), ("last", array.last), ("triple", array.triple)
         for name, port in flags:
             m.d.comb += port.eq(delayed(m, getattr(walk, name), self.READ, name))
@@ -187,7 +192,7 @@ class ArrayUnit(wiring.Component):
                     m.d.comb += array.weights[row][column][bit].eq(weight & chosen | key | value)
 
         m.submodules.words = words = TileWords(self.config)
-        final = delayed(m, walk.final, self.READ + ExactArray.latency(array.config), "final", reset_less=True)
+        final = delayed(m, walk.final, self.READ + self.array_latency(self.config), "final", reset_less=True)
         m.d.comb += [words.done.eq(array.done), words.sums.eq(array.sums), words.final.eq(final)]
         connect(m, words.o, flipped(self.o))
         accept = self.step.valid & self.step.ready

@@ -11,6 +11,7 @@ from golden.errors import TritweaveError
 from golden.formats import ACTIVATION_MAX, PACKINGS
 from golden.language.format import EPSILON_BITS, EXPONENTIAL_BITS, VECTOR_BITS, LanguageFormat, Shape, levels
 from golden.language.widths import Widths
+from rtl.array import EXACT_ARRAYS
 from rtl.layouts import indices
 from rtl.limits import check_multiple, check_range
 
@@ -41,6 +42,8 @@ class DecoderConfig:
         What a sum of the residual's squares starts with, below 2**EPSILON_BITS.
     scalar_pace
         Digits a cycle of the scalar unit's roots and quotients, 1 or 2; for 2, the mantissas' bits are even.
+    array
+        Implementation of the array, one of `rtl.array.EXACT_ARRAYS`.
 
     """
 
@@ -53,6 +56,7 @@ class DecoderConfig:
     choices: int = 1
     epsilon: int = 0
     scalar_pace: int = 1
+    array: str = "exact"
 
     def __post_init__(self) -> None:
         check_range("decoder", "rows", self.rows, 1, 1024)
@@ -68,8 +72,9 @@ class DecoderConfig:
         check_range("decoder", "epsilon", self.epsilon, 0, (1 << EPSILON_BITS) - 1)
         if self.lanes & self.lanes - 1:
             raise TritweaveError(f"decoder: lanes is {self.lanes}; it must be a power of two")
-        if self.packing not in PACKINGS:
-            raise TritweaveError(f"decoder: packing is {self.packing!r}; it must be one of {', '.join(PACKINGS)}")
+        for name, value, known in (("packing", self.packing, PACKINGS), ("array", self.array, EXACT_ARRAYS)):
+            if value not in known:
+                raise TritweaveError(f"decoder: {name} is {value!r}; it must be one of {', '.join(known)}")
 
     @cached_property
     def widths(self) -> Widths:

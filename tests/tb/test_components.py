@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import pytest
 
+from rtl.array import EXACT_ARRAYS
 from rtl.array.interface import ArrayConfig
 from rtl.array.trit_decoder import TritDecoder
 from rtl.engine.config import ARRAYS, EngineConfig
@@ -41,7 +42,8 @@ def test_memory(memory, transfers, depth):
 )
 def test_array(array, config):
     settings = {"array": array, "config": asdict(config)}
-    run_testbench(ARRAYS[array](config), "array", asdict(config), module="tb.bench_array", settings=settings)
+    made = EXACT_ARRAYS[array](config, digits=True) if array in EXACT_ARRAYS else ARRAYS[array](config)
+    run_testbench(made, "array", asdict(config), module="tb.bench_array", settings=settings)
 
 
 def run_quantizer(config, testcase):

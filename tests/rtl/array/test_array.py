@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gen.verilog import generate
 from rtl.array.ecp5 import Ecp5Array
 from rtl.array.exact import ExactArray
+from rtl.array.exact_ecp5 import ExactEcp5Array
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
@@ -153,6 +154,12 @@ def test_the_ice40_latency_grows_with_the_tree(columns: int, latency: int) -> No
 @pytest.mark.parametrize("config", [ArrayConfig(1, 1, 1), ArrayConfig(2, 11, 784), ArrayConfig(5, 16, 65536)], ids=str)
 def test_the_ecp5_array_has_the_cells_that_are_counted_beforehand(config: ArrayConfig) -> None:
     assert 2 * generate(Ecp5Array(config), "array", {}).count("CCU2C #") == Ecp5Array.half_cells(config)
+
+
+@pytest.mark.parametrize("config", [ArrayConfig(1, 1, 1), ArrayConfig(2, 11, 784), ArrayConfig(5, 16, 65536)], ids=str)
+def test_the_exact_ecp5_array_has_the_cells_that_are_counted_beforehand(config: ArrayConfig) -> None:
+    array = ExactEcp5Array(config, digits=True)
+    assert 2 * generate(array, "array", {}).count("CCU2C #") == ExactEcp5Array.half_cells(config)
 
 
 @pytest.mark.parametrize(("inputs", "width"), [(1, 8), (2, 9), (16, 12), (784, 18), (65536, 24)])

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from amaranth.back import verilog
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 
 from rtl.array.carry_chain import PASS_CARRY, START, TERNARY_ADD, CarryChains, chain_lengths
 from support.proofs import compared, elaborated, equal_for_all_inputs, holds, library
@@ -34,6 +34,23 @@ def test_an_accumulator_loads_or_accumulates_and_wraps(tmp_path: Path) -> None:
     chains.finish()
     expected = (dot + Mux(accumulate, accumulator, 0))[:12]
     assert equal_for_all_inputs(m, "ecp5", [dot, accumulator, accumulate], total, expected, tmp_path)
+
+
+@pytest.mark.parametrize("width", [9, 12])
+def test_a_signed_adder_adds_or_subtracts_or_does_nothing_behind_any_carry(width: int, tmp_path: Path) -> None:
+    m = Module()
+    a, b = Signal(signed(8), name="a"), Signal(signed(8), name="b")
+    first, second = (Signal(2, name=name) for name in ("first", "second"))
+    chains = CarryChains(m, "chain", 40)
+    before = chains.add_signed(b, a, 8, neg=first[1], nz=first[0])
+    total = chains.add_signed(a, b, width, neg=second[1], nz=second[0])
+    chains.finish()
+
+    def operand(value: Value, trit: Value) -> Value:
+        return Mux(trit[0], Mux(trit[1], -value, value), 0)
+
+    made = (total == (a + operand(b, second))) & (before.as_unsigned() == (b + operand(a, first))[:8])
+    assert equal_for_all_inputs(m, "ecp5", [a, b, first, second], made, Const(1, 1), tmp_path)
 
 
 @pytest.mark.parametrize(("error", "limit"), [(0, 11), (0, 40), (1, 40)])
