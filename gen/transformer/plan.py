@@ -78,7 +78,9 @@ class DecoderPlan:
         return [("embedding", form.embedding_digits), ("keys", form.key_digits), ("values", form.value_digits)]
 
 
-def plan_decoder(model: LanguageModel, fold: Fold, *, packing: str = "5t8b", context: int | None = None) -> DecoderPlan:
+def plan_decoder(
+    model: LanguageModel, fold: Fold, *, packing: str = "5t8b", array: str = "exact", context: int | None = None
+) -> DecoderPlan:
     """The engine of a fold for a model.
 
     Parameters
@@ -89,6 +91,8 @@ def plan_decoder(model: LanguageModel, fold: Fold, *, packing: str = "5t8b", con
         R, C and L.
     packing
         How weights are stored.
+    array
+        Implementation of the array, one of `rtl.array.EXACT_ARRAYS`.
     context
         Tokens that the caches hold; None: as many as the model knows.
 
@@ -104,6 +108,7 @@ def plan_decoder(model: LanguageModel, fold: Fold, *, packing: str = "5t8b", con
         fold.columns,
         fold.lanes,
         packing,
+        array=array,
         epsilon=integers.epsilon,
         scalar_pace=1 + (model.form.scale_bits % 2 == 0),
     )
