@@ -16,8 +16,8 @@ from rtl.layouts import ACTIVATION, indices
 from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import delayed, registered
 from rtl.transformer.array_walk import ArrayWalk
+from rtl.transformer.caches import Caches
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.digit_cache import CacheConfig, DigitCache
 from rtl.transformer.digit_writer import DigitWriter
 from rtl.transformer.embedding_reader import EmbeddingReader
 from rtl.transformer.steps import Result, Steps
@@ -176,7 +176,7 @@ class ArrayUnit(wiring.Component):
         m.d.comb += [walk.place.eq(self.place), walk.rewind.eq(self.rewind)]
         activations = self._activations(m, walk.activation)
         weights = self._read_weights(m, walk)
-        keys, values = self._caches(m, walk)
+        cached = self._cached(m, walk)
         chosen = delayed(m, walk.weights, self.READ, "chosen")
 
         m.submodules.array = array = EXACT_ARRAYS[self.config.array](self.array(self.config), digits=True)
@@ -186,10 +186,9 @@ class ArrayUnit(wiring.Component):
         m.d.comb += array.activations.eq(activations)
         for row in range(self.config.rows):
             for column in range(self.config.columns):
-                sources = (weights[row * self.config.columns + column], keys[row][column], values[column][row])
+                weight = weights[row * self.config.columns + column]
                 for bit in ("nz", "neg"):
-                    weight, key, value = (source[bit] for source in sources)
-                    m.d.comb += array.weights[row][column][bit].eq(weight & chosen | key | value)
+                    m.d.comb += array.weights[row][column][bit].eq(weight[bit] & chosen | cached[row][column][bit])
 
         m.submodules.words = words = TileWords(self.config)
         final = delayed(m, walk.final, self.READ + self.array_latency(self.config), "final", reset_less=True)
@@ -245,17 +244,13 @@ class ArrayUnit(wiring.Component):
         ]
         return decoder.o
 
-    def _caches(self, m: Module, walk: ArrayWalk) -> tuple[data.View, data.View]:
-        """The caches and the way into them."""
-        m.submodules.writer = writer = DigitWriter(self.config)
-        m.submodules.keys = keys = DigitCache(CacheConfig.keys(self.config))
-        m.submodules.values = values = DigitCache(CacheConfig.values(self.config))
-        connect(m, flipped(self.keys), writer.keys)
-        connect(m, flipped(self.values), writer.values)
-        connect(m, writer.key_writes, keys.i)
-        connect(m, writer.value_writes, values.i)
-        m.d.comb += [writer.place.eq(self.place), keys.address.eq(walk.key), values.address.eq(walk.value)]
-        return keys.o, values.o
+    def _cached(self, m: Module, walk: ArrayWalk) -> data.View:
+        """What is read of the caches."""
+        m.submodules.caches = caches = Caches(self.config)
+        connect(m, flipped(self.keys), caches.keys)
+        connect(m, flipped(self.values), caches.values)
+        m.d.comb += [caches.place.eq(self.place), caches.key.eq(walk.key), caches.value.eq(walk.value)]
+        return caches.o
 
     def _waiting(self, m: Module, accept: Value) -> Value:
         """The step whose words leave: steps wait for their words in a small memory."""

@@ -113,6 +113,7 @@ async def take(
     [
         (Shape(11, 16, 2, 2, 1, 8, 20, 9), LanguageFormat(3, 3, 3), "4x8x4"),
         (Shape(7, 12, 1, 6, 2, 2, 5, 5), LanguageFormat(1, 5, 2), "3x2x1"),
+        (Shape(5, 8, 2, 1, 1, 8, 9, 6), LanguageFormat(2, 2, 4), "4x4x2"),
     ],
 )
 def test_every_logit_choice_and_cycle_is_golden_s(shape: Shape, form: LanguageFormat, fold: str) -> None:
