@@ -12,9 +12,10 @@ from golden.language.format import levels
 from rtl.array import EXACT_ARRAYS
 from rtl.array.interface import ArrayConfig
 from rtl.array.trit_decoder import TritDecoder
-from rtl.layouts import ACTIVATION, indices
+from rtl.layouts import indices
 from rtl.memory.loadable import LoadableMemory
-from rtl.pipeline import delayed, registered
+from rtl.pipeline import delayed
+from rtl.transformer.activation_memory import ActivationMemory
 from rtl.transformer.array_walk import ArrayWalk
 from rtl.transformer.caches import Caches
 from rtl.transformer.config import DecoderConfig
@@ -55,7 +56,7 @@ class ArrayUnit(wiring.Component):
     finished
         In, 1: the last word of a step is written, in this cycle.
     activations
-        In, stream of `activations_word`, always ready: L activations into a chunk.
+        In, stream of `ActivationMemory.word`, always ready.
     keys, values
         In, streams of `DigitWriter.word`: what the caches keep of the present token.
     token, reading, embedding
@@ -105,7 +106,7 @@ class ArrayUnit(wiring.Component):
                 "place": In(self.steps.place),
                 "rewind": In(1),
                 "finished": In(1),
-                "activations": In(stream.Signature(self.activations_word(config), always_ready=True)),
+                "activations": In(stream.Signature(ActivationMemory.word(config), always_ready=True)),
                 "keys": word,
                 "values": word,
                 "token": In(stream.Signature(indices(config.shape.vocabulary), always_ready=True)),
@@ -123,17 +124,6 @@ class ArrayUnit(wiring.Component):
         """The bits that a word of weights keeps of each of its transfers."""
         whole, rest = divmod(PACKINGS[config.packing].word_bits(config.rows * config.columns), LOAD_WIDTH)
         return (LOAD_WIDTH,) * whole + ((rest,) if rest else ())
-
-    @staticmethod
-    def activations_word(config: DecoderConfig) -> data.StructLayout:
-        """``data``; ``chunk``, the address; ``group``: which L of the chunk's activations."""
-        return data.StructLayout(
-            {
-                "data": data.ArrayLayout(ACTIVATION, config.lanes),
-                "chunk": Steps(config).activation,
-                "group": indices(config.columns // config.lanes),
-            }
-        )
 
     @staticmethod
     def array(config: DecoderConfig) -> ArrayConfig:
@@ -174,7 +164,8 @@ class ArrayUnit(wiring.Component):
         m.submodules.walk = walk = ArrayWalk(self.config)
         connect(m, flipped(self.step), walk.step)
         m.d.comb += [walk.place.eq(self.place), walk.rewind.eq(self.rewind)]
-        activations = self._activations(m, walk.activation)
+        m.submodules.activations = activations = ActivationMemory(self.config)
+        connect(m, flipped(self.activations), activations.i)
         weights = self._read_weights(m, walk)
         cached = self._cached(m, walk)
         chosen = delayed(m, walk.weights, self.READ, "chosen")
@@ -183,7 +174,7 @@ class ArrayUnit(wiring.Component):
         flags = ("issue", array.valid), ("first", array.first), ("last", array.last), ("triple", array.triple)
         for name, port in flags:
             m.d.comb += port.eq(delayed(m, getattr(walk, name), self.READ, name))
-        m.d.comb += array.activations.eq(activations)
+        m.d.comb += [activations.address.eq(walk.activation), array.activations.eq(activations.o)]
         for row in range(self.config.rows):
             for column in range(self.config.columns):
                 weight = weights[row * self.config.columns + column]
@@ -208,21 +199,6 @@ class ArrayUnit(wiring.Component):
     def _pending(self) -> int:
         """Steps that can be at work at once: each takes a tile's words at least."""
         return 3 + (self.latency(self.config) + ANSWER_MAX) * self.config.lanes // self.config.rows
-
-    def _activations(self, m: Module, address: Value) -> Value:
-        """The memory of activations."""
-        lanes, payload = self.config.lanes, self.activations.payload
-        depth = len(self.steps.activation)
-        m.submodules.activations = memory = Memory(
-            shape=data.ArrayLayout(ACTIVATION, self.config.columns), depth=depth, init=[]
-        )
-        write, read = memory.write_port(granularity=lanes), memory.read_port()
-        m.d.comb += [write.addr.eq(payload.chunk), read.addr.eq(address)]
-        for column in range(self.config.columns):
-            m.d.comb += write.data[column].eq(payload.data[column % lanes])
-        for group in range(self.config.columns // lanes):
-            m.d.comb += write.en[group].eq(self.activations.valid & (payload.group == group))
-        return registered(m, read.data, "activation", reset_less=True)
 
     def _read_weights(self, m: Module, walk: ArrayWalk) -> data.View:
         """The weight memory, decoded; the walk reads it, or a token's way in."""

@@ -11,7 +11,7 @@ from golden.formats import ACTIVATION_MAX
 from rtl.layouts import ACTIVATION, indices
 from rtl.pipeline import carried, delayed, registered
 from rtl.quantiser.limited import LimitedDivider
-from rtl.transformer.array_unit import ArrayUnit
+from rtl.transformer.activation_memory import ActivationMemory
 from rtl.transformer.array_walk import ArrayWalk
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.digit_writer import DigitWriter
@@ -51,7 +51,7 @@ class QuantiserLanes(wiring.Component):
     register_address, register
         Out, In: a register of the scalar unit, a cycle later.
     activations
-        Out, stream of `ArrayUnit.activations_word`, always ready: words for the array.
+        Out, stream of `ActivationMemory.word`, always ready: words for the array.
     keys, values
         Out, streams of `DigitWriter.word`, always ready: words for the caches.
     gate, up
@@ -106,7 +106,7 @@ class QuantiserLanes(wiring.Component):
                 "y_peak": In(config.vector - 1),
                 "register_address": Out(self.steps.register),
                 "register": In(config.scalar),
-                "activations": writes(ArrayUnit.activations_word(config)),
+                "activations": writes(ActivationMemory.word(config)),
                 "keys": writes(DigitWriter.word(config)),
                 "values": writes(DigitWriter.word(config)),
                 "gate": writes(self.hidden_layout(config)),

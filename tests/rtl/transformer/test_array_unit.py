@@ -17,7 +17,7 @@ from rtl.transformer.steps import Result, Source, Steps
 from sim.pysim import Bench, Driver
 
 SHAPE = Shape(vocabulary=11, hidden=16, blocks=2, heads=2, key_heads=1, head=8, intermediate=20, context=9)
-WATCHED = ("step.ready", "busy", "o.valid", "o.payload", "reading", "embedding.valid", "embedding.payload")
+WATCHED = ("step.ready", "busy", "more", "o.valid", "o.payload", "reading", "embedding.valid", "embedding.payload")
 FIELDS = ("result", "target", "words", "by_tiles", "rectify", "peak", "register")
 
 
@@ -137,7 +137,7 @@ class Run:
         self.taken = 0
         self.words: list[tuple[int, dict[str, Any]]] = []
         self.residual: list[dict[str, Any]] = []
-        self.busy: list[int] = []
+        self.pending: list[tuple[int, int]] = []
         unit = ArrayUnit(contents.config, contents.packed)
         bench = Bench(unit, limit=10_000)
         bench.play(self.driver(), *WATCHED)
@@ -195,7 +195,7 @@ class Run:
             inputs["finished"] = answers.pop(cycle, 0)
             seen = yield inputs
             ended += inputs["finished"]
-            self.busy.append(seen["busy"])
+            self.pending.append((seen["busy"], seen["more"]))
             gap = max(gap - 1, 0)
             if offered and seen["step.ready"]:
                 self.accepted.append(cycle)
@@ -206,7 +206,7 @@ class Run:
                     answers[cycle + self.answer] = 1
             cycle += 1
         seen = yield {"finished": 0}
-        self.busy.append(seen["busy"])
+        self.pending.append((seen["busy"], seen["more"]))
 
     def check(self) -> None:
         config = self.contents.config
@@ -214,14 +214,14 @@ class Run:
         assert [word["address"] for word in self.residual] == list(range(config.words(config.shape.hidden)))
         assert [value for word in self.residual for value in word["data"]] == row.tolist()
 
-        words, free, expected_busy = iter(self.words), 0, np.zeros(len(self.busy), int)
+        words, free, pending = iter(self.words), 0, np.zeros(len(self.pending), int)
         for step, accepted in zip(self.made, self.accepted, strict=True):
             assert accepted >= free
             if self.gaps == [0]:
                 assert accepted == free
             timing = ArrayUnit.timing(config, Result(step.fields["result"]), **step.sizes, answer=self.answer)
             free = accepted + timing.walk
-            expected_busy[accepted + 1 : accepted + timing.done] = 1
+            pending[accepted + 1 : accepted + timing.done] += 1
             mine = [next(words) for _ in range(step.sizes["words"])]
             assert [value for _, word in mine for value in word["data"]] == step.sums.tolist()
             for index, (_, word) in enumerate(mine):
@@ -229,7 +229,7 @@ class Run:
                 assert {name: word["step"][name] for name in FIELDS} == {name: step.fields[name] for name in FIELDS}
             assert mine[-1][0] == accepted + timing.done - 1 - self.answer
         assert next(words, None) is None
-        assert self.busy == expected_busy.tolist()
+        assert self.pending == [(count > 0, (count > 1) + 2 * (count > 2)) for count in pending]
 
 
 @st.composite
