@@ -139,9 +139,12 @@ class _Writer:
             fields |= {"register": _LIMITS + head, "target": Target.ACTIVATIONS, "address": address}
             yield ProgramStep(Unit.QUANTISER, (Wait.SCALARS,), {**words, **fields})
         for head in range(shape.key_heads):
-            place = {"register": _SIZE, "region": head, "head": head}
-            yield _scalar(Operation.KEY_SCALE, peak=_KEYS + head, **place)
-            yield _scalar(Operation.VALUE_SCALE, results=1, peak=_VALUES + head, **place)
+            yield _scalar(Operation.KEY_SCALE, register=_SIZE, peak=_KEYS + head, region=head)
+
+    def _value_scales(self) -> Iterator[ProgramStep]:
+        for head in range(self.shape.key_heads):
+            place = {"results": 1, "peak": _VALUES + head, "region": head, "head": head}
+            yield _scalar(Operation.VALUE_SCALE, register=_SIZE, **place)
 
     def _heads(self) -> Iterator[ProgramStep]:
         """Three heads at a time: scores of one, softmax of the one before, context of the one before that.
@@ -158,7 +161,9 @@ class _Writer:
             ready = (Wait.ARRAY, Wait.ARRAY_BUT_ONE, Wait.ARRAY_BUT_TWO)
             if head + 1 in heads:
                 yield self._score(head + 1)
-            yield self._softmax(head, ready[behind])
+            if not head:
+                yield from self._value_scales()
+            yield self._softmax(head, ready[behind], *((Wait.SCALARS,) if not head else ()))
             if head:
                 yield self._context(head - 1)
             # Now a context more; that of head - 2 must have read its weights.
@@ -187,7 +192,7 @@ class _Writer:
         }
         return ProgramStep(Unit.ARRAY, waits, fields)
 
-    def _softmax(self, head: int, ready: Wait) -> ProgramStep:
+    def _softmax(self, head: int, *waits: Wait) -> ProgramStep:
         parity = head % 2
         fields = {
             "element": Element.POWERS,
@@ -198,7 +203,7 @@ class _Writer:
             "region": self._key_head(head),
             "head": self._key_head(head),
         }
-        return ProgramStep(Unit.ELEMENTS, (ready,), fields)
+        return ProgramStep(Unit.ELEMENTS, waits, fields)
 
     def _context(self, head: int) -> ProgramStep:
         config, parity = self.config, head % 2
