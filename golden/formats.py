@@ -26,10 +26,17 @@ from typing import Final, NamedTuple
 ACTIVATION_MAX: Final = 127
 """Largest magnitude of a quantised activation; -128 never occurs, so negation stays inside eight bits."""
 
-RULES: Final = ("int8", "sign", "int4-groups")
-"""How activations are quantised, see `golden.activations`. ``int8``: A8max over the whole vector. ``sign``: +1 or -1
-(+1 for 0), worth the mean magnitude (XNOR-Net, 1603.05279). ``int4-groups``: `INT4` in each group but the last, A8max
-in the last (Atom, 2310.19102)."""
+RULES: Final = ("int8", "sign", "int4-groups", "int8-groups", "binary")
+"""How an engine quantises activations, see `golden.activations`. ``int8``: A8max over the whole vector. ``sign``: +1 or
+-1 (+1 for 0), worth the mean magnitude (XNOR-Net, 1603.05279). ``int4-groups``: `INT4` in each group but the last,
+A8max in the last (Atom, 2310.19102). ``int8-groups``: A8max in each group. ``binary``: signs again, worth 1, of the
+results of layers; the network's inputs stay what they are, which is int8 from -127 on."""
+
+GROUPED: Final = ("int4-groups", "int8-groups")
+"""Those of them that quantise each group apart, and give it a factor."""
+
+STATIC: Final = "static"
+"""What a matrix, in place of one of `RULES`, says of a binary network's inputs: reals from -1 to 1, in 127ths."""
 
 INT4: Final = (-8, 7)
 """Smallest and largest activation of four bits."""

@@ -83,7 +83,9 @@ def measure_scheme(
         Called with the number of vectors done in Verilator since the last call.
 
     """
-    network = integer_network(scheme.replace(".", "-"), [quantise(scheme, layer) for layer in weights])
+    network = integer_network(
+        scheme.replace(".", "-"), [quantise(scheme, layer) for layer in weights], input_unit=1 / 255
+    )
     plan = plan_network(network, fold, packing=packing)
     found = network.forward(network.prepare(batch)).logits.argmax(axis=1)
     comparison = compare(plan, batch[:simulated], labels[:simulated], workers=workers, progress=progress)

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from gen.imports.inspecting import Shares
 from gen.imports.sources import Source
-from golden.files.checkpoint import lost, obstacle
 from golden.files.layer_file import LayerSpec, TernaryLayer, write_layers
 from golden.files.safetensors_writer import canonical
 from golden.network import check_interface
+from golden.schemes.layers import obstacle
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,6 @@ def import_layers(
     source.prepare(names)
     specs = [source.spec(name) for name in names]
     left_out = source.left_out(names)
-    problems = [problem for problem in (_gap(specs), lost(left_out) if left_out else None) if problem]
     total, start = Shares(0, 0, 0), perf_counter()
 
     def layers() -> Iterator[TernaryLayer]:
@@ -139,8 +137,6 @@ def import_layers(
         for name in names:
             layer = source.read(name)
             total += Shares.of(layer)
-            if problem := obstacle(layer):
-                problems.append(problem)
             yield layer
             progress(1)
 
@@ -161,10 +157,17 @@ def import_layers(
         sum(source.matrix(name).size for name in names),
         output.stat().st_size,
         perf_counter() - start,
-        next(iter(problems), None),
+        obstacle(specs, [activation == "relu" for activation in activations], left_out),
         left_out,
-        source.notes() + _losses(source.losses),
+        source.notes() + _units(specs, chain) + _losses(source.losses),
     )
+
+
+def _units(specs: Sequence[LayerSpec], chain: Chain) -> list[str]:
+    """What must be known where something is added to results."""
+    if chain.input_unit == 1 and any(spec.bias or (spec.norm and spec.norm.kind != "rms") for spec in specs):
+        return ["what biases and norms add is real: a unit of the input is taken to be worth 1; --input-unit sets it"]
+    return []
 
 
 def _losses(losses: dict[str, float]) -> list[str]:
@@ -177,11 +180,3 @@ def _losses(losses: dict[str, float]) -> list[str]:
         f"{losses[worst]:.0%} of the weights is lost ({worst}), which only weights trained with it bear; "
         f"for others see `tritweave quantise`"
     ]
-
-
-def _gap(specs: list[LayerSpec]) -> str | None:
-    """The first place where a layer does not take what the one before gives."""
-    for before, after in pairwise(specs):
-        if before.outputs != after.inputs:
-            return f"{before.name} gives {before.outputs} values where {after.name} takes {after.inputs}"
-    return None

@@ -87,7 +87,7 @@ def multipliers_needed(config: EngineConfig) -> int:
 
 def _restoring(config: EngineConfig) -> int:
     # Dividers of groups are four bits wider; signs need none, and 64 LUT4 a lane were measured at 4 lanes of 24 bits.
-    bits = config.quantizer.width + 4 * config.quantizer.grouped
+    bits = config.quantizer.width + 4 * config.quantizer.int4
     return bits * (23 * config.lanes + 10) if config.quantizer.divided else 64 * config.lanes
 
 

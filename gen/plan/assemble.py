@@ -73,10 +73,11 @@ def _beside(layer: IntegerLayer, behind: IntegerLayer | None, config: EngineConf
         return mantissas
     flags = np.zeros((len(mantissas[0]), 1), np.int32)
     if behind:
-        # Of each group, the index behind its last word; the last group, behind all others, is wide.
+        # Of each group, the index behind its last word; of int4 groups the last one, behind all others, is wide.
         ends = np.array([-(-end // config.lanes) for end in behind.ends])
         flags[ends - 1] |= _GROUP_LAST
-        flags[ends[-2] :] |= _WIDE
+        if config.quantizer.int4:
+            flags[ends[-2] :] |= _WIDE
     return [np.hstack([words, flags]) for words in mantissas]
 
 

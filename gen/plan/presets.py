@@ -13,6 +13,7 @@ from golden.files.checkpoint import read_checkpoint
 from golden.files.idx import read_idx
 from golden.files.safetensors_reader import read_safetensors_header
 from golden.schemes.file import FORMAT, read_scheme
+from golden.schemes.layers import read_network
 from golden.schemes.network import AnyNetwork, integer_network
 
 _GOLDEN = Path(golden.__path__[0])
@@ -57,7 +58,7 @@ def mnist_images(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def load_network(model: str) -> tuple[AnyNetwork, Preset]:
     """The network that a preset's name or a file's path stands for, and the engine it gets by default.
 
-    A scheme file's layers are taken in their order, with ReLU between them.
+    A scheme file's layers are taken in their order, with ReLU between them, for inputs of 255ths.
     """
     if model in PRESETS:
         preset = PRESETS[model]
@@ -66,11 +67,11 @@ def load_network(model: str) -> tuple[AnyNetwork, Preset]:
     if not path.exists():
         raise TritweaveError(
             f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, "
-            "or the path of a checkpoint or a scheme file"
+            "or the path of a checkpoint, a layer file or a scheme file"
         )
     preset = DEFAULT._replace(checkpoint=path)
     if read_safetensors_header(path).metadata.get("format") != FORMAT:
-        return read_checkpoint(path), preset
+        return read_network(path), preset
     scheme = read_scheme(path)
     name = scheme.scheme.replace(".", "-")
-    return integer_network(name, [scheme.read(layer) for layer in scheme.specs]), preset
+    return integer_network(name, [scheme.read(layer) for layer in scheme.specs], input_unit=1 / 255), preset

@@ -13,14 +13,18 @@ from gen.imports.sources import Source
 from gen.plan.examples import Interface
 from golden.errors import TritweaveError
 from golden.files.stored import Tensor
+from golden.formats import ACTIVATION_MAX, STATIC
+from golden.schemes.alone import distance, forward_alone
 from golden.schemes.file import MatrixSpec, read_scheme, write_scheme
-from golden.schemes.integer import IntegerLayer, distance, forward_alone
-from golden.schemes.network import forward_float, integer_network
+from golden.schemes.integer import IntegerLayer
+from golden.schemes.network import default_relus, forward_float, integer_network, static_inputs
 from golden.schemes.quantisers import quantise, scheme_named
 from golden.schemes.segmented import SegmentedMatrix
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _BATCH = 1000
+_UNIT = 1 / 255
+"""What one unit of the vectors is worth."""
 _SAMPLE = 500
 
 
@@ -121,14 +125,17 @@ def measure_accuracy(file: Path, batch: NDArray[np.integer[Any]], labels: NDArra
     """
     opened = read_scheme(file)
     matrices = [opened.read(name) for name in opened.specs]
-    network = integer_network("quantised", matrices)
+    network = integer_network("quantised", matrices, input_unit=_UNIT)
     prepared = network.prepare(batch)
-    floats = _recognised(lambda part: forward_float(matrices, part), batch / 255, labels)
+    floats = _recognised(lambda part: forward_float(matrices, part), batch * _UNIT, labels)
     integers = _recognised(lambda part: network.forward(part).logits, prepared, labels)
-    distances, values = [], batch[:_SAMPLE].astype(np.int64)
-    for matrix in matrices:
-        distances.append(distance(matrix, values))
-        values = np.maximum(forward_alone(matrix, values).values, 0)
+    distances, values, unit = [], batch[:_SAMPLE].astype(np.int64), np.full((1, 1), _UNIT)
+    if matrices[0].activations == STATIC:
+        values, unit = static_inputs(values), np.full((1, 1), 1 / ACTIVATION_MAX)
+    for matrix, relu in zip(matrices, default_relus(matrices), strict=True):
+        distances.append(distance(matrix, values, unit))
+        results, units = forward_alone(matrix, values, unit)
+        values, unit = np.maximum(results, 0) if relu else results, units * unit
     return Accuracy(len(batch), floats / len(batch), integers / len(batch), distances)
 
 

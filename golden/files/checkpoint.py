@@ -7,13 +7,13 @@ Format
     separated by commas, and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata as JSON with sorted
     keys and no spaces, followed by every tensor's bytes in the order weight, scale of layer 0, 1, …
 
-    A layer file (see `golden.files.layer_file`) is read in its place where its layers make a network: each takes what
-    the one before it gives and has one scale, no norm and no bias.
+    A layer file (see `golden.files.layer_file`) is read in its place where its layers make a network: see
+    `golden.schemes.layers`.
 """
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from safetensors.numpy import load, save
 
 from golden.errors import TritweaveError
 from golden.files.disk import read_bytes, write_bytes
-from golden.files.layer_file import FORMAT as LAYERS
-from golden.files.layer_file import TernaryLayer, check_layers, read_layer, read_left_out, read_specs
 from golden.network import InputType, Layer, Network
 
 # The format keeps the name that its first files have.
@@ -63,8 +61,6 @@ def read_checkpoint(path: Path) -> Network:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         metadata = header.get("__metadata__") or {}
-        if metadata.get("format") == LAYERS:
-            return _network_of_layers(tensors, metadata)
         return _network(tensors, metadata)
     except SafetensorError as error:
         raise TritweaveError(f"{path} is not a whole safetensors file: {error}") from error
@@ -88,7 +84,7 @@ def _network(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Netw
     missing = {"name", "input_type", "input_unit", "activations", "crc32"} - metadata.keys()
     if missing:
         raise TritweaveError(f"the metadata lack {', '.join(sorted(missing))}")
-    activations = _activations(metadata)
+    activations = read_activations(metadata)
     expected = {f"layers.{index}.{part}" for index in range(len(activations)) for part in ("weight", "scale")}
     if odd := expected ^ tensors.keys():
         raise TritweaveError(f"{len(activations)} layers are named, but tensors are missing or too many: {sorted(odd)}")
@@ -100,42 +96,8 @@ def _network(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Netw
     return _assemble(metadata, tuple(_layer(tensors, index, name == "relu") for index, name in enumerate(activations)))
 
 
-def _network_of_layers(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Network:
-    specs = read_specs(tensors, metadata)
-    check_layers(specs, metadata, tensors.__getitem__)
-    if left := read_left_out(metadata):
-        raise TritweaveError(lost(left))
-    activations = _activations(metadata)
-    if len(activations) != len(specs):
-        raise TritweaveError(f"there are {len(specs)} layers and {len(activations)} activations")
-    layers = (read_layer(spec, tensors.__getitem__) for spec in specs)
-    pairs = zip(layers, activations, strict=True)
-    return _assemble(metadata, tuple(_network_layer(layer, name == "relu") for layer, name in pairs))
-
-
-def obstacle(layer: TernaryLayer) -> str | None:
-    """Why a layer cannot be a network's, if it cannot."""
-    scales = np.unique(layer.scale[layer.scale > 0])
-    found = [f"{len(scales)} scales from {scales[0]:g} to {scales[-1]:g}"] if len(scales) > 1 else []
-    found += ([str(layer.norm.spec)] if layer.norm else []) + (["a bias"] if layer.bias is not None else [])
-    if not found:
-        return None
-    return f"{layer.name} has {' and '.join(found)}, for which an engine has no place yet; it takes one scale a layer"
-
-
-def lost(names: Sequence[str]) -> str:
-    """Why layers are no network whose source has more tensors than they could take along."""
-    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{some} of the source {'have' if len(names) > 1 else 'has'} no place in the layers"
-
-
-def _network_layer(layer: TernaryLayer, relu: bool) -> Layer:
-    if problem := obstacle(layer):
-        raise TritweaveError(problem)
-    return Layer(layer.trits, float(layer.scale.max()), relu)
-
-
-def _activations(metadata: dict[str, str]) -> list[str]:
+def read_activations(metadata: Mapping[str, str]) -> list[str]:
+    """What follows each layer, ``relu`` or ``none``."""
     activations = metadata["activations"].split(",")
     if unknown := set(activations) - {"relu", "none"}:
         raise TritweaveError(f"the activations hold {sorted(unknown)}; each is relu or none")

@@ -5,12 +5,12 @@ Format
     For each layer NAME with O outputs, P planes and S segments of its first K inputs: ``NAME.planes``, uint8 of shape
     (P, O, ceil(K / 4)), each row in packing ``2b`` with code 0 in the spare places; ``NAME.scales``, float32 of shape
     (P, O, S); and where the layer has them ``NAME.offsets``, float32 (O, S); ``NAME.side``, int8 (O, inputs - K), with
-    ``NAME.side_scales``, float32 (O,); ``NAME.order``, int32 (inputs,); ``NAME.input_scales``, float32 (inputs,). No
-    others. What they mean is in `golden.schemes.segmented`; the mantissas of the integer form follow from the scales
-    (`golden.schemes.integer`). Metadata strings: ``format`` = ``tritium-scheme``, ``version`` = ``1``, ``layers``, a
-    JSON array of [NAME, activations, [end of each segment]] in their order, ``scheme``, ``source``, words that say
-    where the weights come from, and ``crc32``, as in `golden.files.safetensors_writer`, with the tensors of the first
-    layer in the order above, the second, …
+    ``NAME.side_scales``, float32 (O,); ``NAME.order``, int32 (inputs,); ``NAME.input_scales``, float32 (inputs,);
+    ``NAME.bias``, float32 (O,). No others. What they mean is in `golden.schemes.segmented`; the mantissas of the
+    integer form follow from the scales (`golden.schemes.integer`). Metadata strings: ``format`` = ``tritium-scheme``,
+    ``version`` = ``1``, ``layers``, a JSON array of [NAME, activations, [end of each segment]] in their order,
+    ``scheme``, ``source``, words that say where the weights come from, and ``crc32``, as in
+    `golden.files.safetensors_writer`, with the tensors of the first layer in the order above, the second, …
 """
 
 import json
@@ -41,6 +41,7 @@ _DTYPES: Final = {
     "side_scales": "<f4",
     "order": "<i4",
     "input_scales": "<f4",
+    "bias": "<f4",
 }
 
 
@@ -67,6 +68,8 @@ class MatrixSpec(NamedTuple):
             shapes["order"] = (made.inputs,)
         if made.input_scales:
             shapes["input_scales"] = (made.inputs,)
+        if made.bias:
+            shapes["bias"] = (outputs,)
         return {part: TensorSpec(f"{self.name}.{part}", _DTYPES[part], shape) for part, shape in shapes.items()}
 
 
@@ -167,7 +170,7 @@ def read_scheme(path: Path) -> SchemeFile:
         planes, side = shapes.get("planes", ()), shapes.get("side", (0, 0))
         if len(planes) != 3 or len(side) != 2 or 0 in planes:
             raise TritweaveError(f"{path}: {name}.planes or {name}.side is missing or has shape {planes or side}")
-        flags = ("offsets" in shapes, side[1], "order" in shapes, "input_scales" in shapes)
+        flags = ("offsets" in shapes, side[1], *(part in shapes for part in ("order", "input_scales", "bias")))
         spec = MatrixSpec(name, planes[1], Structure(planes[0], tuple(ends), activations, *flags))
         for tensor in spec.tensors.values():
             stored = tensors.get(tensor.name)

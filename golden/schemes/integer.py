@@ -2,7 +2,8 @@
 
 A plane over a segment, an offset and a digit of the side path's weights are all the same to the array: a *part*, trits
 over a range of the inputs, whose sums are worth a mantissa for each row. An offset is a part of ones; an int8 weight
-is six balanced ternary digits, worth 1, 3, 9, 27, 81 and 243. Every mantissa is a whole multiple of one real unit.
+is six balanced ternary digits, worth 1, 3, 9, 27, 81 and 243; a bias is a part over one more input, see
+`golden.schemes.biases`. Every mantissa is a whole multiple of one real unit.
 
 The sums of trits and activations are exact; each is multiplied by its mantissa, and by its group's factor where
 activations have any, and added to the row's accumulator, which is wide enough for the exact sum. One rounding follows,
@@ -14,7 +15,7 @@ sign they fit the multipliers of FPGAs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -23,8 +24,7 @@ from numpy.typing import NDArray
 
 from golden.activations import Activations, activations_integer, group_limits, group_units, ranges
 from golden.errors import TritweaveError
-from golden.formats import ACTIVATION_MAX, MANTISSA_MAX, RESULT_BITS
-from golden.quantise import quantise_activations
+from golden.formats import MANTISSA_MAX, RESULT_BITS
 from golden.schemes.segmented import SegmentedMatrix
 from golden.trits import balanced_ternary
 
@@ -84,13 +84,13 @@ class IntegerLayer:
     ends
         Of each group of inputs, the index behind its last one.
     rule
-        How the input is quantised, one of `golden.formats.RULES`.
+        How the input is quantised, one of `golden.formats.RULES` or `STATIC`.
     unit
         What a mantissa of 1 is worth.
     relu
         Whether negative results become zero.
     side
-        Whether the last group is the side path's.
+        Whether the last group, the side path's or that of the biases, has a number of parts of its own.
 
     """
 
@@ -110,29 +110,16 @@ class IntegerLayer:
 
     @classmethod
     def of(cls, matrix: SegmentedMatrix, *, relu: bool = False) -> "IntegerLayer":
-        """The integer form of a matrix, whose order and input scales are another's business."""
-        units = group_units(matrix.activations, len(matrix.groups))
-        reals = [
-            plane_scales[:, segment] * units[segment]
-            for segment in range(len(matrix.ends))
-            for plane_scales in matrix.scales.astype(np.float64)
-        ]
-        groups = [segment for segment in range(len(matrix.ends)) for _ in matrix.planes]
-        bounds = ranges(matrix.groups)
-        trits = [plane[:, slice(*bounds[group])] for group in range(len(matrix.ends)) for plane in matrix.planes]
-        if matrix.offsets is not None:
-            for segment in reversed(range(len(matrix.ends))):
-                place = (segment + 1) * len(matrix.planes)
-                groups.insert(place, segment)
-                trits.insert(place, np.ones_like(trits[place - 1]))
-                reals.insert(place, matrix.offsets[:, segment].astype(np.float64) * units[segment])
-        if matrix.side is not None and matrix.side_scales is not None:
-            groups += [len(matrix.ends)] * SIDE_DIGITS
-            trits += list(balanced_ternary(matrix.side, SIDE_DIGITS))
-            reals += [matrix.side_scales * (units[-1] * 3.0**digit) for digit in range(SIDE_DIGITS)]
+        """The integer form of a matrix, whose order, input scales and bias are another's business."""
+        groups, trits, reals = real_parts(matrix)
         mantissas = Mantissas.of(reals)
         parts = map(Part, groups, trits, mantissas.values)
         return cls(tuple(parts), matrix.groups, matrix.activations, mantissas.unit, relu, side=matrix.side is not None)
+
+    def times(self, factor: int) -> "IntegerLayer":
+        """The same with mantissas so many times as large, worth as much less."""
+        parts = (part._replace(mantissas=part.mantissas * factor) for part in self.parts)
+        return replace(self, parts=tuple(parts), unit=self.unit / factor)
 
     @property
     def outputs(self) -> int:
@@ -200,30 +187,35 @@ class IntegerLayer:
         return Results(np.maximum(results, 0) if self.relu else results, quantised.unit * (self.unit * 2.0**shift))
 
 
+def real_parts(
+    matrix: SegmentedMatrix,
+) -> tuple[list[int], list[NDArray[np.int8]], list[NDArray[np.float64]]]:
+    """Of each part of a matrix, without its bias: its group, its trits, and what a sum is worth, by row."""
+    units = group_units(matrix.activations, len(matrix.groups))
+    reals = [
+        plane_scales[:, segment] * units[segment]
+        for segment in range(len(matrix.ends))
+        for plane_scales in matrix.scales.astype(np.float64)
+    ]
+    groups = [segment for segment in range(len(matrix.ends)) for _ in matrix.planes]
+    bounds = ranges(matrix.groups)
+    trits = [plane[:, slice(*bounds[group])] for group in range(len(matrix.ends)) for plane in matrix.planes]
+    if matrix.offsets is not None:
+        for segment in reversed(range(len(matrix.ends))):
+            place = (segment + 1) * len(matrix.planes)
+            groups.insert(place, segment)
+            trits.insert(place, np.ones_like(trits[place - 1]))
+            reals.insert(place, matrix.offsets[:, segment].astype(np.float64) * units[segment])
+    if matrix.side is not None and matrix.side_scales is not None:
+        groups += [len(matrix.ends)] * SIDE_DIGITS
+        trits += list(balanced_ternary(matrix.side, SIDE_DIGITS))
+        reals += [matrix.side_scales * (units[-1] * 3.0**digit) for digit in range(SIDE_DIGITS)]
+    return groups, trits, reals
+
+
 def half(shift: int) -> int:
     """Half of a result's unit, where there is one."""
     return 1 << shift >> 1
-
-
-def forward_alone(matrix: SegmentedMatrix, batch: NDArray[np.integer[Any]]) -> Results:
-    """The integer form of one matrix on inputs in its source's order: these times the input scales, if it has any.
-
-    Scaled inputs are quantised as the layer does it, which then leaves them as they are.
-    """
-    arranged, unit = matrix.arranged(batch).astype(np.int64), np.ones((len(batch), 1))
-    if matrix.input_scales is not None:
-        mantissas = Mantissas.of([matrix.input_scales])
-        arranged, maxima = quantise_activations(arranged * mantissas.values[0])
-        unit = maxima * (mantissas.unit / ACTIVATION_MAX)
-    values, units = IntegerLayer.of(matrix).forward(arranged)
-    return Results(values, units * unit)
-
-
-def distance(matrix: SegmentedMatrix, batch: NDArray[np.integer[Any]], unit: float = 1.0) -> float:
-    """How far the integer form is from the float one: the largest difference over the largest float result."""
-    results, units = forward_alone(matrix, batch)
-    exact = matrix.evaluate(batch * np.float64(unit))
-    return float(np.abs(results * units * unit - exact).max() / max(np.abs(exact).max(), np.finfo(np.float64).tiny))
 
 
 def _dot(values: NDArray[np.int8], weights: NDArray[np.int8]) -> NDArray[np.int64]:

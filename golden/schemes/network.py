@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.activations import ranges
+from golden.activations import divide, ranges
 from golden.errors import TritweaveError
+from golden.formats import ACTIVATION_MAX, STATIC
 from golden.network import InputType, Layer, Network, Result, check_input, check_interface
 from golden.quantise import quantise_activations
+from golden.schemes.biases import biased_layers, has_biases
 from golden.schemes.integer import IntegerLayer, Mantissas, Part
 from golden.schemes.segmented import SegmentedMatrix
 
@@ -27,13 +29,26 @@ def check_chain(matrices: Sequence[SegmentedMatrix]) -> None:
             )
 
 
-def forward_float(matrices: Sequence[SegmentedMatrix], batch: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Results of the last layer by the equation in floats; batch of shape (n, inputs)."""
+def static_inputs(batch: NDArray[np.integer[Any]]) -> NDArray[np.int8]:
+    """255ths as 127ths: what a first layer takes whose activations are `STATIC`."""
+    return divide(batch * np.int64(ACTIVATION_MAX), np.array(255, np.int64)).astype(np.int8)
+
+
+def default_relus(matrices: Sequence[SegmentedMatrix]) -> list[bool]:
+    """Whether a ReLU follows each layer where nothing else is said: not the last one, and none in front of a sign."""
+    return [matrix.activations != "binary" for matrix in matrices[1:]] + [False]
+
+
+def forward_float(
+    matrices: Sequence[SegmentedMatrix], batch: NDArray[np.floating[Any]], relus: Sequence[bool] | None = None
+) -> NDArray[np.float64]:
+    """Results of the last layer by the equation in floats; batch of shape (n, inputs), ReLUs as in the network."""
     check_chain(matrices)
-    values = batch
-    for matrix in matrices[:-1]:
-        values = np.maximum(matrix.evaluate(values), 0)
-    return matrices[-1].evaluate(values)
+    values = batch.astype(np.float64)
+    for matrix, relu in zip(matrices, relus or default_relus(matrices), strict=True):
+        values = matrix.evaluate(values)
+        values = np.maximum(values, 0) if relu else values
+    return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +60,8 @@ class SegmentedNetwork:
     name
         As a `golden.network.Network`'s.
     layers
-        At least one, all of one rule; each takes as many values as the one before gives.
+        At least one, all of one rule, in a binary network the first one of `STATIC`; each takes as many values as the
+        one before gives.
     places
         int64, shape (inputs of the network as it was quantised,): where each goes in the first layer's input, whose
         other places are 0.
@@ -56,6 +72,8 @@ class SegmentedNetwork:
     input_unit
         What one unit of it is worth, in units of the network's inputs; with input scales it depends on the vector, and
         is left out.
+    constant
+        What the last value of the first layer's input is, see `golden.schemes.biases`; 0: there are no biases.
 
     """
 
@@ -65,12 +83,16 @@ class SegmentedNetwork:
     input_scales: NDArray[np.int64] | None = None
     input_type: InputType = "uint8"
     input_unit: float = 1.0
+    constant: int = 0
 
     def __post_init__(self) -> None:
         check_interface(self.name, self.input_type, self.input_unit)
-        rules = {layer.rule for layer in self.layers}
-        if len(rules) != 1:
-            raise TritweaveError(f"the layers' activations are {', '.join(sorted(rules))}; one rule for all is needed")
+        rules = {layer.rule for layer in self.layers[self.layers[0].rule == STATIC :]}
+        if len(rules) > 1 or STATIC in rules or (self.layers[0].rule == STATIC and rules - {"binary"}):
+            found = sorted({layer.rule for layer in self.layers})
+            raise TritweaveError(f"the layers' activations are {', '.join(found)}; one rule for all is needed")
+        if self.rule == "binary" and self.layers[0].rule != STATIC:
+            raise TritweaveError(f"the first layer's activations are binary; an engine takes them {STATIC}")
 
     @property
     def inputs(self) -> int:
@@ -80,12 +102,13 @@ class SegmentedNetwork:
     @property
     def source_type(self) -> str:
         """What input vectors hold before they are prepared."""
-        return self.input_type if self.input_scales is None else "uint8"
+        return self.input_type if self.input_scales is None and self.layers[0].rule != STATIC else "uint8"
 
     @property
     def rule(self) -> str:
-        """How all layers' inputs are quantised."""
-        return self.layers[0].rule
+        """How the engine quantises all layers' inputs, one of `golden.formats.RULES`."""
+        rule = self.layers[-1].rule
+        return "binary" if rule == STATIC else rule
 
     @property
     def shift(self) -> int:
@@ -101,13 +124,18 @@ class SegmentedNetwork:
         """Vectors as the network's source has them to vectors as the first layer takes them.
 
         Their order is what comes before the first layer does in the schemes' papers, and so are input scales: the
-        vector is multiplied by them and quantised, which the first layer's own quantiser then leaves as it is.
+        vector is multiplied by them and quantised, which the first layer's own quantiser then leaves as it is. So are
+        255ths as 127ths, where the first layer's inputs are `STATIC`; and the constant that biases need is put behind.
         """
         values = batch
-        if self.input_scales is not None:
+        if self.layers[0].rule == STATIC:
+            values = static_inputs(batch)
+        elif self.input_scales is not None:
             values = quantise_activations(batch * self.input_scales)[0]
         arranged = np.zeros((len(batch), self.layers[0].inputs), values.dtype)
         arranged[:, self.places] = values
+        if self.constant:
+            arranged[:, -1] = self.constant
         return arranged
 
     def check_batch(self, batch: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
@@ -120,7 +148,8 @@ class SegmentedNetwork:
         unit: Any = self.input_unit
         for layer in self.layers:
             values, units = layer.forward(values, self.shift)
-            unit = unit * units
+            # A sign is worth 1, whatever its value was.
+            unit = units if layer.rule == "binary" else unit * units
         return Result(values.astype(np.int32), unit)
 
     def aligned(self, columns: int) -> "SegmentedNetwork":
@@ -144,30 +173,61 @@ AnyNetwork = Network | SegmentedNetwork
 """What an engine can run."""
 
 
-def integer_network(name: str, matrices: Sequence[SegmentedMatrix]) -> AnyNetwork:
-    """The integer form of a network for uint8 inputs; one whose matrices have a scale each needs no scaling.
+def integer_network(
+    name: str,
+    matrices: Sequence[SegmentedMatrix],
+    *,
+    relus: Sequence[bool] | None = None,
+    input_type: InputType = "uint8",
+    input_unit: float = 1.0,
+) -> AnyNetwork:
+    """The integer form of a network; one whose matrices have a scale each, and no biases, needs no scaling.
 
     A layer's order and input scales become the order of the rows before it and part of their scales; the first
     layer's are left to `SegmentedNetwork.prepare`.
+
+    Parameters
+    ----------
+    name, input_type, input_unit
+        As a `golden.network.Network`'s. `STATIC` inputs are uint8, worth 255ths, and are prepared.
+    matrices
+        The layers.
+    relus
+        Whether a ReLU follows each; None: `default_relus`.
+
     """
     check_chain(matrices)
+    relus = relus or default_relus(matrices)
     folded = list(matrices)
     for index, after in enumerate(matrices[1:]):
-        if after.input_scales is not None and (after.input_scales < 0).any():
+        if relus[index] and after.input_scales is not None and (after.input_scales < 0).any():
             raise TritweaveError(f"layer {index + 1} has an input scale below 0, which does not pass a ReLU")
         folded[index] = _rows(folded[index], after.order, after.input_scales)
         folded[index + 1] = replace(after, order=None, input_scales=None)
     first = matrices[0]
-    layers = tuple(IntegerLayer.of(matrix, relu=matrix is not folded[-1]) for matrix in folded)
     order = np.arange(first.inputs) if first.order is None else np.argsort(first.order)
-    if first.input_scales is None:
-        scales = None
-        if all(layer.one_scale for layer in layers) and first.order is None:
-            plain = (Layer(layer.parts[0].trits, layer.unit, layer.relu) for layer in layers)
-            return Network(name, tuple(plain))
-    else:
-        scales = Mantissas.of([first.input_scales]).values[0][order]
-    return SegmentedNetwork(name, layers, order, scales, "uint8" if scales is None else "int8")
+    scales = None if first.input_scales is None else Mantissas.of([first.input_scales]).values[0][order]
+    if scales is not None:
+        input_type, input_unit = "int8", 1.0
+    if first.activations == STATIC:
+        input_type, input_unit = "int8", 1 / ACTIVATION_MAX
+    if has_biases(folded):
+        if scales is not None:
+            raise TritweaveError("layer 0 has input scales, with which its inputs have no unit to add a bias in")
+        constant = np.iinfo(input_type).max
+        layers = biased_layers(folded, relus, constant * input_unit)
+        return SegmentedNetwork(name, _levelled(layers), order, None, input_type, input_unit, constant)
+    layers = tuple(IntegerLayer.of(matrix, relu=relu) for matrix, relu in zip(folded, relus, strict=True))
+    if all(layer.one_scale for layer in layers) and first.order is None and scales is None:
+        plain = (Layer(layer.parts[0].trits, layer.unit, layer.relu) for layer in layers)
+        return Network(name, tuple(plain), input_type, input_unit)
+    return SegmentedNetwork(name, _levelled(layers), order, scales, input_type, input_unit)
+
+
+def _levelled(layers: Sequence[IntegerLayer]) -> tuple[IntegerLayer, ...]:
+    """Layers with mantissas as large as any has: all share one shift, by which small ones would lose all they say."""
+    largest = [max(int(np.abs(part.mantissas).max()) for part in layer.parts) for layer in layers]
+    return tuple(layer.times(max(largest) // most) for layer, most in zip(layers, largest, strict=True))
 
 
 def _rows(
@@ -188,6 +248,7 @@ def _rows(
         offsets=None if matrix.offsets is None else times(matrix.offsets[rows]),
         side=None if matrix.side is None else np.ascontiguousarray(matrix.side[rows]),
         side_scales=None if matrix.side_scales is None else times(matrix.side_scales[rows]),
+        bias=None if matrix.bias is None else times(matrix.bias[rows]),
     )
 
 

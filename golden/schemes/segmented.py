@@ -3,7 +3,7 @@
 One equation serves all schemes. With the activations ``q``, segments ``g`` of the inputs and planes ``p`` of trits,
 
     y[o] = Σ_g a[g] · (Σ_p s[p,o,g] · Σ_{i in g} T[p,o,i]·q[i]  +  μ[o,g] · Σ_{i in g} q[i])
-         + a[side] · w[o] · Σ_{i in side} W8[o,i]·q[i]
+         + a[side] · w[o] · Σ_{i in side} W8[o,i]·q[i]  +  b[o]
 
 where ``a`` is what a unit of a group's activations is worth. A binary plane is a ternary one without zeros, a mask of
 {0, 1} one without -1: to a datapath, planes are only more inputs of a row, with other scales.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from golden.activations import activations_float, ranges
 from golden.errors import TritweaveError
-from golden.formats import RULES
+from golden.formats import RULES, STATIC
 from golden.trits import check_trits
 
 
@@ -38,6 +38,7 @@ class Structure(NamedTuple):
     """Inputs of the side path."""
     order: bool = False
     input_scales: bool = False
+    bias: bool = False
 
     @property
     def inputs(self) -> int:
@@ -58,8 +59,8 @@ class SegmentedMatrix:
     ends
         Of each segment, the index behind its last input; rising, the last is K.
     activations
-        How the input is quantised, one of `golden.formats.RULES`. Each segment is a group, and the side path is
-        one more, which ``int4-groups`` needs.
+        How the input is quantised, one of `golden.formats.RULES` or `STATIC`. Each segment is a group, and the side
+        path is one more, which ``int4-groups`` needs.
     offsets
         μ: float32, shape (outputs, segments).
     side
@@ -70,6 +71,9 @@ class SegmentedMatrix:
         int32, shape (inputs,): where each input comes from, a permutation; None: as they are.
     input_scales
         float32, shape (inputs,), in that order, finite: factors of the inputs, before they become int8.
+    bias
+        b: float32, shape (outputs,), finite: added to the results; not where there is a side path, or activations are
+        worth what depends on all of them, as with ``sign``.
 
     """
 
@@ -82,14 +86,15 @@ class SegmentedMatrix:
     side_scales: NDArray[np.float32] | None = None
     order: NDArray[np.int32] | None = None
     input_scales: NDArray[np.float32] | None = None
+    bias: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.planes.ndim != 3 or 0 in self.planes.shape:
             raise TritweaveError(f"planes have shape {self.planes.shape}; it is (planes, outputs, inputs), none zero")
         check_trits(self.planes, "planes")
         count, outputs, inner = self.planes.shape
-        if self.activations not in RULES:
-            raise TritweaveError(f"activations are {self.activations!r}; they are one of {', '.join(RULES)}")
+        if self.activations not in (*RULES, STATIC):
+            raise TritweaveError(f"activations are {self.activations!r}; they are one of {', '.join((*RULES, STATIC))}")
         if not self.ends or self.ends[-1] != inner or any(start >= end for start, end in ranges(self.ends)):
             raise TritweaveError(f"the segments end at {self.ends}; the ends rise from above 0 to {inner}")
         if (self.side is None) != (self.side_scales is None):
@@ -98,6 +103,10 @@ class SegmentedMatrix:
             raise TritweaveError("int4-groups needs a side path")
         if self.activations != "int8" and self.input_scales is not None:
             raise TritweaveError(f"input scales go with int8 activations; these are {self.activations}")
+        if self.bias is not None and (self.side is not None or self.activations in ("sign", "int4-groups")):
+            raise TritweaveError(
+                f"a bias goes with int8, static or binary activations and no side path; these are {self.activations}"
+            )
         segments = len(self.ends)
         shapes: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
             "scales": ((count, outputs, segments), np.float32),
@@ -106,6 +115,7 @@ class SegmentedMatrix:
             "side_scales": ((outputs,), np.float32),
             "order": ((self.inputs,), np.int32),
             "input_scales": ((self.inputs,), np.float32),
+            "bias": ((outputs,), np.float32),
         }
         for name, (shape, dtype) in shapes.items():
             array = getattr(self, name)
@@ -130,7 +140,8 @@ class SegmentedMatrix:
     def structure(self) -> Structure:
         """All of it but the outputs and the values."""
         side = self.inputs - self.ends[-1]
-        flags = (self.offsets is not None, side, self.order is not None, self.input_scales is not None)
+        vectors = (self.order, self.input_scales, self.bias)
+        flags = (self.offsets is not None, side, *(vector is not None for vector in vectors))
         return Structure(len(self.planes), self.ends, self.activations, *flags)
 
     @property
@@ -188,4 +199,6 @@ class SegmentedMatrix:
         if self.side is not None and self.side_scales is not None:
             part = quantised[:, self.ends[-1] :].astype(np.float64)
             total += factors[:, -1:] * (part @ self.side.T) * self.side_scales
+        if self.bias is not None:
+            total += self.bias
         return total

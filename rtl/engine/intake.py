@@ -1,6 +1,6 @@
 """The way into the quantiser: input vectors in turn, and results of layers between their words."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Shape, Signal, signed
+from amaranth.hdl import Array, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -74,6 +74,7 @@ class Intake(wiring.Component):
         check_range("intake", "vectors", vectors, 1, 2)
         check_range("intake", "input words", input_words, 1, 65536)
         self.vectors, self.lanes, self.grouped = vectors, quantizer.lanes, quantizer.grouped
+        self.int4 = quantizer.int4
         self.chunk_words = buffer.columns // buffer.lanes
         value = signed(quantizer.width)
         groups = {"last_segment": In(buffer.chunk), "last_inner": In(buffer.chunk), "marks": In(2)}
@@ -137,9 +138,11 @@ class Intake(wiring.Component):
             group_ends.eq(chunk_ends & inner & ((place == self.last_segment) | (chunk == self.last_inner))),
         ]
         with m.If(self.results.valid):
-            m.d.comb += Cat(self.o.payload.group_last, self.o.payload.wide).eq(self.marks)
+            m.d.comb += self.o.payload.group_last.eq(self.marks[0])
         with m.Else():
-            m.d.comb += [self.o.payload.group_last.eq(group_ends | self.o.payload.last), self.o.payload.wide.eq(~inner)]
+            m.d.comb += self.o.payload.group_last.eq(group_ends | self.o.payload.last)
+        if self.int4:
+            m.d.comb += self.o.payload.wide.eq(Mux(self.results.valid, self.marks[1], ~inner))
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += word.eq(Mux(chunk_ends, 0, word + 1))
             with m.If(chunk_ends):

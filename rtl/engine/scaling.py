@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.errors import TritweaveError
-from golden.formats import FACTOR_BITS, RESULT_BITS, RULES
+from golden.formats import FACTOR_BITS, GROUPED, RESULT_BITS, RULES
 from rtl.engine.drain import DrainConfig
 from rtl.layouts import indices, words
 from rtl.limits import check_range
@@ -68,7 +68,7 @@ class Scaling:
     @property
     def factors(self) -> bool:
         """Whether each group of a vector has a factor of its own."""
-        return self.rule == "int4-groups"
+        return self.rule in GROUPED
 
     @property
     def latency(self) -> int:

@@ -6,7 +6,7 @@ from amaranth.hdl import ShapeLike, signed
 from amaranth.lib import data
 
 from golden.errors import TritweaveError
-from golden.formats import RULES
+from golden.formats import GROUPED, RULES
 from rtl.layouts import ACTIVATION, indices, levels
 from rtl.limits import check_range
 from rtl.quantiser.divider import RoundingDivider
@@ -30,12 +30,12 @@ class QuantizerConfig:
     depths
         The longest vector of each channel, in words of `lanes` values, 1 to 65536; 1 to 16 channels.
     rule
-        One of `golden.formats.RULES`.
+        One of `golden.formats.RULES`; with ``binary``, vectors of the last channel are inputs, int8 from -127 on.
     groups
-        With ``int4-groups``, the most groups of a vector, 1 to 256; otherwise 1.
+        With groups, the most of a vector, 1 to 256; otherwise 1.
     divider
-        One of `DIVIDERS`; ``multiplying``, for devices with multipliers, does not know the rule ``int4-groups``, and
-        takes values of 9 to 33 bits.
+        One of `DIVIDERS`; ``multiplying``, for devices with multipliers, does not know groups, and takes values of 9 to
+        33 bits.
 
     """
 
@@ -52,7 +52,7 @@ class QuantizerConfig:
         if self.divider not in DIVIDERS:
             raise TritweaveError(f"quantiser: divider is {self.divider!r}; it is one of {', '.join(DIVIDERS)}")
         if self.divider == "multiplying" and self.grouped:
-            raise TritweaveError("quantiser: rule int4-groups and divider multiplying; groups need the restoring one")
+            raise TritweaveError(f"quantiser: rule {self.rule} and divider multiplying; groups need the restoring one")
         check_range("quantiser", "groups", self.groups, 1, 256 if self.grouped else 1)
         check_range("quantiser", "lanes", self.lanes, 1, 1024)
         check_range("quantiser", "width", self.width, 2, 63)
@@ -63,12 +63,17 @@ class QuantizerConfig:
     @property
     def grouped(self) -> bool:
         """Whether groups of a vector are quantised apart."""
+        return self.rule in GROUPED
+
+    @property
+    def int4(self) -> bool:
+        """Whether some of them become int4, and words say whether theirs does."""
         return self.rule == "int4-groups"
 
     @property
     def divided(self) -> bool:
         """Whether values are divided by a largest magnitude."""
-        return self.rule != "sign"
+        return self.rule not in ("sign", "binary")
 
     @property
     def tree_latency(self) -> int:
@@ -130,19 +135,24 @@ class QuantizerConfig:
     def input_word(self) -> data.StructLayout:
         """Payload of `i`: signed `width` bits in `words`.
 
-        With ``int4-groups``, two fields more: ``group_last``, 1 on the final word of a group, which a vector's final
-        word is; and ``wide``, 1 for words of a group that becomes int8, 0 for int4.
+        With groups, one field more: ``group_last``, 1 on the final word of a group, which a vector's final word is; and
+        with ``int4-groups`` ``wide``, 1 for words of a group that becomes int8, 0 for int4.
         """
-        word = self.words(signed(self.width))
-        return data.StructLayout(word.members | {"group_last": 1, "wide": 1}) if self.grouped else word
+        return data.StructLayout(self.words(signed(self.width)).members | self._group_fields)
+
+    @property
+    def _group_fields(self) -> dict[str, ShapeLike]:
+        return ({"group_last": 1} if self.grouped else {}) | ({"wide": 1} if self.int4 else {})
 
     @property
     def stored_word(self) -> data.StructLayout:
         """What is kept of a word in the memory."""
         fields: dict[str, ShapeLike] = {"signs": self.lanes}
+        if self.rule == "binary":
+            fields = {"values": data.ArrayLayout(ACTIVATION, self.lanes)}
         if self.divided:
             fields = {"magnitudes": data.ArrayLayout(self.width - 1, self.lanes)} | fields
-        return data.StructLayout(fields | ({"group_last": 1, "wide": 1} if self.grouped else {}))
+        return data.StructLayout(fields | self._group_fields)
 
     @property
     def output_word(self) -> data.StructLayout:

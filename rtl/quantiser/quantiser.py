@@ -1,4 +1,4 @@
-"""The activation quantiser: vectors of integers in, small integers out, by one of three rules."""
+"""The activation quantiser: vectors of integers in, small integers out, by the rule of its configuration."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,9 @@ class Quantizer(wiring.Component):
     """Quantises vectors, exactly, ties to even, by the rule of its configuration.
 
     ``int8``: ``q = RNE(127·a / m)``, m = max|a| over the vector; a vector of zeros gives zeros. ``sign``: ``q = 1`` for
-    a ≥ 0, else -1. ``int4-groups``: m is each group's own, a group that is wide becomes int8 as before, and for the
-    others ``q = min(RNE(70·a / (9·m)), 7)``, which is -8 at the least.
+    a ≥ 0, else -1. ``binary``: the same, and vectors of the last channel stay as they are. ``int8-groups``: as
+    ``int8``, m is each group's own. ``int4-groups``: likewise for a group that is wide, and for the others ``q =
+    min(RNE(70·a / (9·m)), 7)``, which is -8 at the least.
 
     A vector is stored until its last word is in and its largest magnitudes are measured; while it leaves, its
     channel's next one enters. Words of different channels may enter in any order; every vector leaves in one piece.
@@ -39,7 +40,7 @@ class Quantizer(wiring.Component):
         Out, stream of `QuantizerConfig.output_word`: as many words, in order. Which vector leaves next is
         chosen in the cycle before: of those whose last word entered two cycles before, the one of the lowest channel.
     factor
-        Out, `rtl.quantiser.group_factors.factor_layout`, only with ``int4-groups``: each group's factor, given once
+        Out, `rtl.quantiser.group_factors.factor_layout`, only with groups: each group's factor, given once
         and in order, `QuantizerConfig.division_latency` - 1 cycles before the group's first word reaches `o`, more if
         `o` stalls, and two cycles or more after its vector's handover. It does not wait for anything.
 
@@ -113,11 +114,16 @@ class Quantizer(wiring.Component):
         """The word on `i` as it is stored, a cycle later."""
         for lane in range(self.config.lanes):
             value = self.i.payload.data[lane]
+            if self.config.rule == "binary":
+                given = self.i.payload.channel == len(self.config.depths) - 1
+                m.d.sync += collected.values[lane].eq(Mux(given, value, Mux(value[-1], -1, 1)))
+                continue
             if self.config.divided:
                 m.d.sync += collected.magnitudes[lane].eq(Mux(value[-1], -value, value))
             m.d.sync += collected.signs[lane].eq(value[-1])
         if self.config.grouped:
             m.d.sync += collected.group_last.eq(self.i.payload.group_last)
+        if self.config.int4:
             m.d.sync += collected.wide.eq(self.i.payload.wide)
 
     def _measure(
@@ -183,14 +189,17 @@ class Quantizer(wiring.Component):
         return Mux(handed, divisors[leaving_channel], held)
 
     def _quantise(self, m: Module, fetched: data.View, divisor: Value, advance: Signal) -> None:
-        """The stage between what the memory gave and `o`: dividers, or signs as they are."""
+        """The stage between what the memory gave and `o`: dividers, or what was stored as it is."""
         config = self.config
+        if config.rule == "binary":
+            m.d.comb += self.o.payload.data.eq(fetched.values)
+            return
         if not config.divided:
             for lane in range(config.lanes):
                 m.d.comb += self.o.payload.data[lane].eq(Cat(1, fetched.signs[lane].replicate(7)))
             return
         make = DIVIDERS[config.divider]
-        m.submodules.divider = divider = make(config.lanes, config.width - 1, int4=config.grouped)
+        m.submodules.divider = divider = make(config.lanes, config.width - 1, int4=config.int4)
         m.d.comb += [
             divider.enable.eq(advance),
             divider.magnitudes.eq(fetched.magnitudes),
@@ -198,5 +207,5 @@ class Quantizer(wiring.Component):
             Value.cast(divider.divisor).eq(divisor),
             self.o.payload.data.eq(divider.quotients),
         ]
-        if config.grouped:
+        if config.int4:
             m.d.comb += divider.wide.eq(fetched.wide)

@@ -1,7 +1,9 @@
 """Networks and engines for the tests, and the way through an engine from vectors to logits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +12,10 @@ from numpy.typing import NDArray
 
 from gen.plan.plan import Fold
 from golden.activations import ranges
-from golden.formats import PACKINGS, RULES
+from golden.formats import ACTIVATION_MAX, PACKINGS, RULES, STATIC
 from golden.network import InputType, Layer, Network
 from golden.schemes.integer import IntegerLayer, Part
+from golden.schemes.layers import read_network
 from golden.schemes.network import SegmentedNetwork
 from golden.schemes.segmented import segment_ends
 from sim.pysim import Transfer, never, seeded
@@ -79,22 +82,32 @@ def segmented_networks(draw: st.DrawFn, rules: Sequence[str] = RULES, most: int 
     layers = [
         random_layer(random, inputs, outputs, rule, bool(random.integers(2))) for inputs, outputs in pairwise(sizes)
     ]
+    if rule == "binary":
+        layers[0], input_type = replace(layers[0], rule=STATIC), "int8"
     return SegmentedNetwork("segmented", tuple(layers), np.arange(sizes[0]), input_type=input_type)
 
 
 def random_vectors(network: Network | SegmentedNetwork, count: int, seed: int = 0) -> NDArray[np.uint8 | np.int8]:
     """Inputs over the whole range of the network's type, a zero vector and the extremes now and then among them."""
     random = np.random.default_rng(seed)
-    limits = np.iinfo(network.input_type)
-    vectors = random.integers(limits.min, limits.max + 1, (count, network.layers[0].inputs))
+    limits, first = np.iinfo(network.input_type), network.layers[0]
+    least = -ACTIVATION_MAX if isinstance(first, IntegerLayer) and first.rule == STATIC else limits.min
+    vectors = random.integers(least, limits.max + 1, (count, first.inputs))
     vectors[random.random(count) < 0.1] = 0
-    vectors[random.random(vectors.shape) < 0.1] = limits.min
+    vectors[random.random(vectors.shape) < 0.1] = least
     return vectors.astype(network.input_type)
 
 
 def as_words(vectors: NDArray[np.integer], lanes: int) -> list[list[int]]:
     """Stream words of vectors, the lanes beyond each vector's end 0."""
     return np.pad(vectors, ((0, 0), (0, -vectors.shape[1] % lanes))).reshape(-1, lanes).tolist()
+
+
+def plain_network(path: Path) -> Network:
+    """The network of a file whose layers have a scale each, and nothing else."""
+    network = read_network(path)
+    assert isinstance(network, Network)
+    return network
 
 
 class Results(NamedTuple):

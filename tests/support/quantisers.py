@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from golden.activations import activations_integer, ranges
+from golden.formats import STATIC
 from golden.quantise import quantise_activations
 from rtl.quantiser.config import QuantizerConfig
 from rtl.quantiser.quantiser import Quantizer
@@ -42,7 +43,8 @@ def words_of(config: QuantizerConfig, vectors: list[Vector], channel: int = 0) -
             words.append({"channel": channel, "data": word, "last": index == len(vector.words) - 1})
             if config.grouped:
                 group = sum(end <= index for end in vector.ends)
-                words[-1] |= {"group_last": index + 1 in vector.ends, "wide": vector.wide[group]}
+                words[-1] |= {"group_last": index + 1 in vector.ends}
+                words[-1] |= {"wide": vector.wide[group]} if config.int4 else {}
     return words
 
 
@@ -79,8 +81,10 @@ def quantised(
 
 
 def model(rule: str, vector: Vector) -> tuple[list[list[int]], list[int]]:
-    """The words of a vector and the factors of its groups."""
+    """The words of a vector and the factors of its groups; `STATIC`: a binary network's input, whose low bits count."""
     words = np.array(vector.words)
+    if rule == STATIC:
+        return words.astype(np.int8).tolist(), []
     flat, lanes = words.reshape(1, -1), words.shape[1]
     ends = tuple(end * lanes for end in vector.ends)
     if rule == "int4-groups" and vector.wide != (*[False] * (len(ends) - 1), True):
@@ -99,7 +103,8 @@ def golden(config: QuantizerConfig, vectors: list[Vector], channel: int = 0) -> 
     """The words that come out of the model."""
     expected = []
     for vector in vectors:
-        words, _ = model(config.rule, vector)
+        given = config.rule == "binary" and channel == len(config.depths) - 1
+        words, _ = model(STATIC if given else config.rule, vector)
         last = len(words) - 1
         expected += [{"data": word, "last": index == last, "channel": channel} for index, word in enumerate(words)]
     return expected

@@ -13,11 +13,14 @@ from gen.imports.opening import open_source
 from gen.imports.sources import Source
 from gen.imports.weights import Reading
 from golden.errors import TritweaveError
-from golden.files.checkpoint import read_checkpoint, write_checkpoint
+from golden.files.checkpoint import write_checkpoint
 from golden.files.packing_hf import encode_hf
 from golden.files.stored import StoredTensor
 from golden.network import Layer, Network
 from golden.quantise import quantise_weights
+from golden.schemes.layers import read_network
+from golden.schemes.network import SegmentedNetwork
+from support.networks import plain_network
 from support.synthetic_checkpoint import write_checkpoint_folder
 
 SMALL = {"blocks": 12, "hidden": 16, "intermediate": 24, "heads": 4, "key_heads": 2}
@@ -61,7 +64,7 @@ def test_every_layer_arrives_and_can_be_imported_again(folder, tmp_path):
     names = written.select(["*.mlp.up_proj", "*.3.mlp.down_proj"])[-2:]
     import_layers(written, names, tmp_path / "some", Chain("some"))
     assert_same(source, open_source(tmp_path / "some"), names)
-    assert read_checkpoint(tmp_path / "some").trits == 2 * 16 * 24
+    assert plain_network(tmp_path / "some").trits == 2 * 16 * 24
 
 
 def test_a_chain_of_latent_floats_becomes_a_network(chain, tmp_path):
@@ -70,7 +73,7 @@ def test_a_chain_of_latent_floats_becomes_a_network(chain, tmp_path):
     assert names == ["fc.0", "fc.2", "fc.10"]
     result = import_layers(source, names, tmp_path / "net", Chain("mlp", "int8", 0.25))
     assert result.obstacle is None
-    network = read_checkpoint(tmp_path / "net")
+    network = plain_network(tmp_path / "net")
     assert (network.name, network.input_type, network.input_unit) == ("mlp", "int8", 0.25)
     assert [layer.relu for layer in network.layers] == [True, True, False]
     for name, layer in zip(names, network.layers, strict=True):
@@ -83,7 +86,7 @@ def test_a_chain_of_latent_floats_becomes_a_network(chain, tmp_path):
     assert note.startswith(f"warning: 3 of the layers were never ternary; by Wmean3 up to {worst:.0%} of the weights")
     assert note.endswith("see `tritweave quantise`")
     import_layers(source, names, tmp_path / "linear", Chain("mlp", relu=False))
-    assert not any(layer.relu for layer in read_checkpoint(tmp_path / "linear").layers)
+    assert not any(layer.relu for layer in plain_network(tmp_path / "linear").layers)
 
 
 @pytest.mark.parametrize(
@@ -123,15 +126,19 @@ def test_a_choice_of_nothing_is_named(chain, patterns, message):
 def test_layers_that_are_no_chain_are_written_and_said_to_be_none(chain, tmp_path):
     result = import_layers(open_source(chain), ["fc.0", "other"], tmp_path / "net", Chain("x"))
     assert result.obstacle == "fc.0 gives 9 values where other takes 5"
-    with pytest.raises(TritweaveError, match="layer 0 gives 9 values where layer 1 takes 5"):
-        read_checkpoint(tmp_path / "net")
+    with pytest.raises(TritweaveError, match=r"fc\.0 gives 9 values where other takes 5"):
+        plain_network(tmp_path / "net")
 
 
-def test_a_bias_is_kept_and_no_part_of_a_network(tmp_path):
+def test_a_bias_is_kept_and_the_unit_asked_for_that_it_is_added_in(tmp_path):
     weights = RANDOM.normal(size=(2, 3))
     save_file({"fc.weight": weights, "fc.bias": np.ones(2, np.float32)}, tmp_path / "net.safetensors")
     result = import_layers(open_source(tmp_path / "net.safetensors"), ["fc"], tmp_path / "out", Chain("x"))
-    assert result.obstacle == "fc has a bias, for which an engine has no place yet; it takes one scale a layer"
+    assert result.obstacle is None
+    assert any(note.endswith("taken to be worth 1; --input-unit sets it") for note in result.notes)
+    network = read_network(tmp_path / "out")
+    assert isinstance(network, SegmentedNetwork)
+    assert (network.constant, network.inputs, network.layers[0].inputs) == (255, 3, 4)
     bias = open_source(tmp_path / "out").read("fc").bias
     assert bias is not None
     assert bias.tolist() == [1, 1]
@@ -225,7 +232,7 @@ def test_a_checkpoint_of_our_own_is_a_source(tmp_path):
     source = open_source(tmp_path / "net")
     assert [tell().shares for tell in describe(source)] == [None, Shares(1, 1, 1)]
     import_layers(source, source.select(), tmp_path / "out", Chain("net"))
-    assert read_checkpoint(tmp_path / "out").layers[0].scale == 0.5
+    assert plain_network(tmp_path / "out").layers[0].scale == 0.5
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(100), bytes(7)])

@@ -10,7 +10,7 @@ from gen.imports.importing import Chain, import_layers
 from gen.imports.opening import open_source
 from gen.imports.weights import Reading
 from golden.errors import TritweaveError
-from golden.files.checkpoint import read_checkpoint
+from support.networks import plain_network
 
 RANDOM = np.random.default_rng(13)
 TRITS = RANDOM.integers(-1, 2, (4, 6)).astype(np.int8)
@@ -69,7 +69,7 @@ def test_whole_names_of_scales_go_to_the_layers_in_order(tmp_path):
     source = open_source(path, Reading("multiply", ("one", "two")))
     result = import_layers(source, source.select(["W*"]), tmp_path / "out", Chain("x"))
     assert (result.obstacle, result.left_out) == (None, [])
-    assert [layer.scale for layer in read_checkpoint(tmp_path / "out").layers] == [0.5, 0.25]
+    assert [layer.scale for layer in plain_network(tmp_path / "out").layers] == [0.5, 0.25]
     with pytest.raises(TritweaveError, match="--scales names 2 tensors for 1 layers; name one for each layer"):
         source.prepare(["W1"])
 
@@ -96,7 +96,7 @@ def test_matrices_that_lie_the_other_way_are_turned_where_the_chain_says_so(tmp_
     source = open_source(write(tmp_path / "x.npz", matrices))
     result = import_layers(source, source.select(["w*"]), tmp_path / "out", Chain("x"))
     assert "w0, w1, w2: stored as (inputs, outputs), and turned" in result.notes
-    network = read_checkpoint(tmp_path / "out")
+    network = plain_network(tmp_path / "out")
     for matrix, layer in zip(matrices.values(), network.layers, strict=True):
         np.testing.assert_array_equal(layer.weights, matrix.T)
     upright = open_source(write(tmp_path / "y.npz", {name: matrix.T for name, matrix in matrices.items()}))

@@ -2,6 +2,7 @@ import json
 import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file
 
 from golden.errors import TritweaveError
-from golden.files.checkpoint import read_checkpoint
 from golden.files.layer_file import (
     LayerSpec,
     TernaryLayer,
@@ -24,6 +24,7 @@ from golden.files.layer_file import (
 from golden.files.norm import KINDS, PLACES, Norm, NormSpec
 from golden.files.safetensors_reader import read_safetensors_header
 from support.damage import check_flipped_bits
+from support.networks import plain_network
 
 METADATA = {"source": "a test", "name": "n", "input_type": "int8", "input_unit": "0.5", "activations": "relu,none"}
 FIRST = TernaryLayer("up", np.array([[1, -1, 0, 1, -1], [0, 0, 1, 1, 1]], np.int8), np.array([0.75], np.float32))
@@ -97,12 +98,12 @@ def test_layers_whose_source_had_more_are_no_network(path):
     with pytest.raises(
         TritweaveError, match=r"down.input_scale, a, b and 1 more of the source have no place in the lay"
     ):
-        read_checkpoint(path)
+        plain_network(path)
 
 
 def test_layers_that_follow_each_other_are_a_network(path):
     write(path, FIRST, LAST)
-    network = read_checkpoint(path)
+    network = plain_network(path)
     assert (network.name, network.input_type, network.input_unit) == ("n", "int8", 0.5)
     assert [(layer.scale, layer.relu) for layer in network.layers] == [(0.75, True), (2.0, False)]
     for layer, stored in zip(network.layers, (FIRST, LAST), strict=True):
@@ -205,15 +206,14 @@ def test_a_layer_that_is_none_is_refused(parts, message):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (TernaryLayer("z", np.ones((1, 3), np.int8), np.ones(1, np.float32)), "layer 0 gives 2 values where layer 1 t"),
+        (TernaryLayer("z", np.ones((1, 3), np.int8), np.ones(1, np.float32)), "up gives 2 values where z takes 3"),
         (
-            TernaryLayer("z", LAST.trits, LAST.scale, BATCH, np.ones(1, np.float32)),
-            r"z has a BatchNorm \(epsilon 0.001\) in front of the activation before it and a bias, for which an eng",
+            TernaryLayer("z", LAST.trits, LAST.scale, replace(BATCH, spec=NormSpec("batch", 0.001))),
+            r"z has a BatchNorm \(epsilon 0.001\) in front of its quantiser, for which an engine has no place",
         ),
-        (TernaryLayer("z", LAST.trits, LAST.scale, bias=np.ones(1, np.float32)), "z has a bias, for which an engine"),
         (
-            TernaryLayer("z", LAST.trits, np.array([[1, 2]], np.float32)),
-            "z has 2 scales from 1 to 2, for which an engine has no place",
+            TernaryLayer("z", LAST.trits, LAST.scale, Norm(NormSpec("rms", 0.5), BATCH.gain), np.ones(1, np.float32)),
+            r"z has a RMSNorm \(epsilon 0.5\) in front of its quantiser, and z behind it a bias, for which an eng",
         ),
     ],
 )
@@ -221,13 +221,13 @@ def test_layers_that_are_no_network_say_why(path, layer, message):
     write(path, FIRST, layer)
     assert len(read(path)) == 2
     with pytest.raises(TritweaveError, match=f"^{path}: {message}"):
-        read_checkpoint(path)
+        plain_network(path)
 
 
 def test_equal_scales_of_groups_are_one(path):
     trits = np.array([[1, 0, 0, 0], [1, 1, 1, 1]], np.int8)
     write(path, TernaryLayer("x", trits, np.array([[0.5, 0], [0.5, 0.5]], np.float32)), activations="none")
-    assert read_checkpoint(path).layers[0].scale == 0.5
+    assert plain_network(path).layers[0].scale == 0.5
 
 
 def test_an_error_in_the_middle_leaves_what_was_there(path):
@@ -247,7 +247,7 @@ def test_an_error_in_the_middle_leaves_what_was_there(path):
 
 def test_every_flipped_bit_is_refused_and_those_of_the_tensors_by_the_crc(path):
     write(path, FIRST, LAST)
-    check_flipped_bits(path, read, read_checkpoint)
+    check_flipped_bits(path, read, plain_network)
 
 
 def resealed(path: Path, tensors: dict[str, tuple[str, list[int], bytes]], metadata: dict[str, str]) -> None:
@@ -292,7 +292,7 @@ def test_a_file_that_contradicts_itself_is_refused(path, tensors, metadata, mess
     with pytest.raises(TritweaveError, match=message):
         read(path)
     with pytest.raises(TritweaveError, match=f"^{re.escape(str(path))}: .*{message}"):
-        read_checkpoint(path)
+        plain_network(path)
 
 
 @pytest.mark.parametrize("name", ["layers", "source", "name", "input_type", "input_unit", "activations", "crc32"])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from golden.activations import activations_float, activations_integer, group_limits, group_units
 from golden.bitlinear import forward_float, forward_integer
 from golden.errors import TritweaveError
-from golden.formats import RESULT_BITS
-from golden.schemes.integer import IntegerLayer, Mantissas, distance, half
+from golden.formats import RESULT_BITS, RULES, STATIC
+from golden.schemes.alone import distance
+from golden.schemes.integer import IntegerLayer, Mantissas, half
 from golden.schemes.quantisers import SCHEMES, quantise
 from golden.schemes.segmented import SegmentedMatrix
 
@@ -35,7 +36,7 @@ def matrix(seed: int = 0, *, rule: str = "int8", side: bool = False, full: bool 
 
 VARIANTS = [
     {"rule": rule, "side": side or rule == "int4-groups", "full": full}
-    for rule in ("int8", "sign", "int4-groups")
+    for rule in RULES
     for side in (False, True)
     for full in (False, True)
 ]
@@ -48,14 +49,14 @@ def rounded(value: Fraction) -> int:
 def activations(values: list[int], rule: str, groups: list[range]) -> tuple[list[int], list[int]]:
     """The integer rules, written out: values, and a factor for each group."""
     quantised = [0] * len(values)
-    if rule == "sign":
+    if rule in ("sign", "binary"):
         return [1 if value >= 0 else -1 for value in values], [1] * len(groups)
     if rule == "int8":
         peak = max(map(abs, values)) or 1
         return [rounded(Fraction(127 * value, peak)) for value in values], [1] * len(groups)
     peaks = [max(abs(values[i]) for i in group) or 1 for group in groups]
     for index, (group, peak) in enumerate(zip(groups, peaks, strict=True)):
-        last = index == len(groups) - 1
+        last = index == len(groups) - 1 or rule == "int8-groups"
         unit = Fraction(peak, 127) if last else Fraction(9 * peak, 70)
         for i in group:
             quotient = rounded(values[i] / unit)
@@ -218,6 +219,10 @@ def test_the_bound_is_reached_by_no_input_and_approached_by_the_worst(name):
         ("int4-groups", [[7, -7, 3]], ([[7, -8, 127]], [[7 << 12, 3 << 12]])),
         ("int4-groups", [[127, 9, 65535]], ([[7, 1, 127]], [[63, 32767]])),  # 127 / 2 is cut off; 70 · 9 / (9 · 127)
         ("int4-groups", [[-1, 0, 1 << 40]], ([[-8, 0, 127]], [[0, 16384]])),
+        ("int8-groups", [[2, -4, 5]], ([[64, -127, 127]], [[4 << 12, 5 << 12]])),
+        ("int8-groups", [[0, 0, -65535]], ([[0, 0, -127]], [[0, 32767]])),
+        ("binary", [[0, -300, 3]], ([[1, -1, 1]], [[1, 1]])),
+        (STATIC, [[0, -127, 3]], ([[0, -127, 3]], [[1, 1]])),
     ],
 )
 def test_known_activations(rule, values, expected):
@@ -238,7 +243,9 @@ def test_the_unit_of_groups_is_the_power_of_two_that_leaves_the_largest_fifteen_
 def test_constants_of_the_groups_are_left_to_the_scales():
     assert group_units("int4-groups", 3).tolist() == [9 / 70, 9 / 70, 1 / 127]
     assert group_limits("int4-groups", 3).tolist() == [8 * 32767, 8 * 32767, 127 * 32767]
-    for rule, limit in (("int8", 127), ("sign", 1)):
+    assert group_units("int8-groups", 2).tolist() == [1 / 127, 1 / 127]
+    assert group_limits("int8-groups", 2).tolist() == [127 * 32767] * 2
+    for rule, limit in (("int8", 127), ("sign", 1), ("binary", 1), (STATIC, 127)):
         assert group_units(rule, 2).tolist() == [1, 1]
         assert group_limits(rule, 2).tolist() == [limit, limit]
 
@@ -268,6 +275,8 @@ def test_constants_of_the_groups_are_left_to_the_scales():
         ({"input_scales": np.zeros(9, np.float32)}, "all input scales are 0"),
         ({"activations": "sign", "input_scales": np.ones(9, np.float32)}, "input scales go with int8 activations"),
         ({"offsets": np.ones((3, 1), np.float32)}, "offsets is float32 of shape"),
+        ({"bias": np.ones(2, np.float32)}, r"bias is float32 of shape \(2,\); it must be float32 of shape \(3,\)"),
+        ({"activations": "sign", "bias": np.ones(3, np.float32)}, "a bias goes with int8, static or binary act"),
     ],
 )
 def test_a_matrix_that_is_none_is_refused(change, message):
@@ -287,6 +296,14 @@ def test_a_matrix_that_is_none_is_refused(change, message):
 def test_inputs_that_are_none_are_refused(batch, message):
     with pytest.raises(TritweaveError, match=message):
         IntegerLayer.of(matrix()).forward(batch)
+
+
+def test_static_activations_are_127ths_and_stay_inside_them():
+    found = activations_float(np.array([[0.5, -2.0, 1.0]]), STATIC, (2, 3))
+    assert found.values.tolist() == [[64, -127, 127]]
+    np.testing.assert_array_equal(found.factors, [[1 / 127, 1 / 127]])
+    with pytest.raises(TritweaveError, match="activations reach 128; 127 is the largest magnitude"):
+        activations_integer(np.array([[-128, 1, 1]]), STATIC, (2, 3))
 
 
 def test_an_unknown_rule_is_named():

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gen.plan.plan import Fold, Plan, plan_network
 from golden.network import InputType, Layer, Network
-from golden.schemes.network import SegmentedNetwork
+from golden.schemes.network import SegmentedNetwork, integer_network
+from golden.schemes.quantisers import quantise
 from rtl.quantiser.config import DIVIDERS
 from sim.pysim import Bench, Pauses, never
 from support.networks import (
@@ -85,6 +86,25 @@ def test_logits_are_golden_and_cycles_as_predicted(plan: Plan, count: int, seed:
 @given(plan=plans(segmented_networks()), count=st.integers(1, 9), seed=st.integers(0, 2**16))
 def test_so_are_those_of_segmented_networks(plan: Plan, count: int, seed: int) -> None:
     check_cycles(plan, random_vectors(plan.network, count, seed))
+
+
+@pytest.mark.parametrize("rules", [("int8", "int8", "int8"), ("static", "binary", "binary")])
+@pytest.mark.parametrize("fold", [Fold(4, 4, 2), Fold(3, 6, 3)])
+def test_biases_reach_the_results(rules: tuple[str, ...], fold: Fold) -> None:
+    draws = np.random.default_rng(6)
+    matrices = [
+        replace(
+            quantise("bwn", draws.normal(size=(outputs, inputs))),
+            activations=rule,
+            bias=draws.normal(size=outputs).astype(np.float32),
+        )
+        for rule, inputs, outputs in zip(rules, (13, 9, 8), (9, 8, 5), strict=True)
+    ]
+    network = integer_network("biased", matrices, input_unit=1 / 255)
+    plan = plan_network(network, fold)
+    batch = draws.integers(0, 256, (8, 13)).astype(np.uint8)
+    run = check_cycles(plan, plan.network.prepare(batch).astype(network.input_type))
+    assert run.logits == network.forward(network.prepare(batch)).logits.tolist()
 
 
 @settings(max_examples=12, deadline=None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from golden.activations import ranges
 from golden.errors import TritweaveError
-from golden.formats import RULES
+from golden.formats import GROUPED, RULES
 from rtl.layouts import levels
 from rtl.quantiser.config import QuantizerConfig
 from rtl.quantiser.multiplying import MultiplyingDivider
@@ -35,7 +35,7 @@ class Case(NamedTuple):
 @st.composite
 def cases(draw: st.DrawFn, kind: str) -> Case:
     depths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple))
-    groups = draw(st.integers(1, 5)) if kind == "int4-groups" else 1
+    groups = draw(st.integers(1, 5)) if kind in GROUPED else 1
     width = draw(st.integers(9 if kind == "multiplying" else 2, 24))
     config = QuantizerConfig(draw(st.integers(1, 5)), width, depths, groups=groups, **KINDS[kind])
     seed = draw(st.integers(0, 2**16))
@@ -68,7 +68,7 @@ def test_vectors_are_golden_whoever_pauses(kind: str, data: st.DataObject, offer
 @settings(max_examples=15, deadline=None)
 @given(lanes=st.integers(1, 6), words=st.integers(1, 6), depth=st.integers(0, 3), seed=st.integers(0, 2**16))
 def test_latency_and_throughput_are_as_stated(kind: str, lanes: int, words: int, depth: int, seed: int) -> None:
-    groups = 4 if kind == "int4-groups" else 1
+    groups = 4 if kind in GROUPED else 1
     config = QuantizerConfig(lanes, 12, (words + depth,), groups=groups, **KINDS[kind])
     (vector,) = vectors = random_vectors(config, [words], seed)
     run = quantised(config, words_of(config, vectors))
@@ -80,7 +80,9 @@ def test_latency_and_throughput_are_as_stated(kind: str, lanes: int, words: int,
         == {
             "int8": 2 + tree + RestoringDivider.latency(11),
             "sign": 4,
+            "binary": 4,
             "int4-groups": 3 + tree + RestoringDivider.latency(11),
+            "int8-groups": 3 + tree + RestoringDivider.latency(11),
             "multiplying": 2 + tree + 13 + MultiplyingDivider.latency(11),
         }[kind]
     )
@@ -97,10 +99,8 @@ def test_the_stated_cycles_pass_between_vectors(lanes: int, kind: str) -> None:
     run = quantised(config, words_of(config, random_vectors(config, [words] * 4, 1)))
     apart = words + config.handover_latency
     tree = max(levels(lanes), 2)
-    assert (
-        config.handover_latency
-        == {"int8": 1 + tree, "sign": 3, "int4-groups": 2 + tree, "multiplying": 13 + tree}[kind]
-    )
+    latencies = {"int8": 1 + tree, "sign": 3, "binary": 3, "multiplying": 13 + tree} | dict.fromkeys(GROUPED, 2 + tree)
+    assert config.handover_latency == latencies[kind]
     assert [word.cycle for word in run.taken[::words]] == [index * apart for index in range(4)]
 
 
@@ -155,7 +155,7 @@ def test_zero_has_the_sign_of_one(width: int) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"rule": "int3"}, "rule is 'int3'; it is one of int8, sign, int4-groups"),
+        ({"rule": "int3"}, "rule is 'int3'; it is one of int8, sign, int4-groups, int8-groups, binary"),
         ({"rule": "int4-groups", "groups": 257}, "groups is 257; it must be an integer from 1 to 256"),
         ({"rule": "int4-groups", "groups": 0}, "groups is 0; it must be an integer from 1 to 256"),
         ({"rule": "sign", "groups": 2}, "groups is 2; it must be an integer from 1 to 1"),
