@@ -1,4 +1,4 @@
-"""A picture of the schemes' comparison: what accuracy costs in memory and in cycles."""
+"""A picture of the schemes' comparison: what accuracy costs in memory and in cycles, trained or not."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,9 +26,9 @@ def _panel(rows: Sequence[SchemeRow], value: Callable[[SchemeRow], float], label
         # Neighbours are close to each other: every second name stands on the left.
         for index, row in enumerate(rows):
             point, side = (value(row), 100 * row.golden), 1 - index % 2 * 2
-            axes.plot(*point, "o", color="tab:blue")
+            axes.plot(*point, "s" if row.trained else "o", color="tab:orange" if row.trained else "tab:blue")
             where = {"xytext": (7 * side, -3), "ha": "left" if side > 0 else "right"}
-            axes.annotate(row.scheme, point, textcoords="offset points", fontsize="small", **where)
+            axes.annotate(row.label, point, textcoords="offset points", fontsize="small", **where)
         from matplotlib.ticker import LogLocator
 
         axes.set_xscale("log")

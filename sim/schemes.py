@@ -1,6 +1,6 @@
-"""Every scheme on the same engine: a float network quantised, in the golden model, in Verilator, and synthesised."""
+"""Networks of every scheme on the same engine: in the golden model, in Verilator, and synthesised."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from gen.plan.plan import MODULE, Fold, plan_network
 from gen.tools import find_tools, part_named
 from golden.formats import PACKINGS
-from golden.schemes.network import AnyNetwork, integer_network
-from golden.schemes.quantisers import quantise
+from golden.schemes.network import AnyNetwork
 from rtl.engine.config import EngineConfig
 from sim.compare import Comparison, compare
 
@@ -20,12 +19,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class SchemeRow:
-    """What a scheme makes of a network on an engine.
+    """A network of a scheme on an engine.
 
     Parameters
     ----------
     scheme
         Its name.
+    trained
+        Whether the network was trained with it; otherwise floats were quantised.
     bits
         Of a weight, as the engine stores it: trits of all planes in their packing, and mantissas.
     images, golden
@@ -38,6 +39,7 @@ class SchemeRow:
     """
 
     scheme: str
+    trained: bool
     bits: float
     images: int
     golden: float
@@ -46,6 +48,11 @@ class SchemeRow:
     multipliers: int
     block_rams: int
 
+    @property
+    def label(self) -> str:
+        """What to call it."""
+        return f"{self.scheme}, trained" if self.trained else self.scheme
+
     def figures(self) -> dict[str, Any]:
         """All of it, for a file."""
         return vars(self) | {"simulated": self.simulated.figures()}
@@ -53,46 +60,48 @@ class SchemeRow:
 
 def measure_scheme(
     scheme: str,
-    weights: Sequence[NDArray[np.floating[Any]]],
+    network: AnyNetwork,
+    weights: int,
     batch: NDArray[np.integer[Any]],
     labels: NDArray[np.integer[Any]],
     *,
     simulated: int,
     fold: Fold,
     packing: str,
+    trained: bool = False,
     workers: int = 2,
     progress: Progress = lambda count: None,
 ) -> SchemeRow:
-    """Quantise a network and measure it.
+    """Measure a network.
 
     Parameters
     ----------
     scheme
         One of `golden.schemes.quantisers.SCHEMES`.
-    weights
-        Its layers in their order, with ReLU between them.
+    network, weights
+        The network, and how many weights it has.
     batch, labels
         Vectors, shape (n, inputs), and what they are; the golden model runs all of them.
     simulated
         How many of them run in Verilator, 1 to n.
     fold, packing
         Of the engine.
+    trained
+        Whether it was trained with the scheme.
     workers
         Simulations at a time.
     progress
         Called with the number of vectors done in Verilator since the last call.
 
     """
-    network = integer_network(
-        scheme.replace(".", "-"), [quantise(scheme, layer) for layer in weights], input_unit=1 / 255
-    )
     plan = plan_network(network, fold, packing=packing)
     found = network.forward(network.prepare(batch)).logits.argmax(axis=1)
     comparison = compare(plan, batch[:simulated], labels[:simulated], workers=workers, progress=progress)
     cells = find_tools("ecp5").synthesise(part_named("ecp5"), MODULE, plan.verilog()).cells
     return SchemeRow(
         scheme=scheme,
-        bits=_stored_bits(network, plan.config) / sum(layer.size for layer in weights),
+        trained=trained,
+        bits=_stored_bits(network, plan.config) / weights,
         images=len(batch),
         golden=float(np.mean(found == labels)),
         simulated=comparison,

@@ -219,6 +219,8 @@ def test_quantised_layers_are_written_and_run(tmp_path: Path) -> None:
         (("simulate", "MODEL", "--images", "10001"), "10001 vectors are asked for.*holds 10000"),
         (("simulate", "MODEL", "--vectors", "MODEL"), "starts with 00 00 08"),
         (("train", "cifar", "--data", "."), "cifar"),
+        (("train", "mnist", "--data", ".", "--scheme", "atom"), "--scheme atom with mnist cannot be trained; networks"),
+        (("train", "mnist", "--data", ".", "--scheme", "bwn", "--float"), "bwn with --float cannot be trained"),
         (("import", "nothing", "-o", "OUT"), "cannot read nothing: No such file"),
         (("import", "MODEL", "-o", "OUT", "--layers", "x*"), "no layer of .* matches"),
         (("import", "MODEL", "-o", "OUT", "--name", "a b"), "the network's name is 'a b'"),

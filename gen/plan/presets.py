@@ -17,6 +17,7 @@ from golden.schemes.layers import read_network
 from golden.schemes.network import AnyNetwork, integer_network
 
 _GOLDEN = Path(golden.__path__[0])
+_SCHEMES = ("bitnet", "bwn", "xnor", "onebit")
 
 TEST_VECTORS = _GOLDEN / "data" / "t10k-images-idx3-ubyte.gz"
 """The 10,000 MNIST test images."""
@@ -45,6 +46,10 @@ FLOATS = {"mnist-float": _GOLDEN / "models" / "mnist-float.safetensors"}
 """Shipped float weights by name: the twin of `mnist` that the schemes start from."""
 
 
+TRAINED = {f"mnist-{scheme}": _GOLDEN / "models" / f"mnist-{scheme}.safetensors" for scheme in _SCHEMES}
+"""Shipped networks that were trained with a published scheme, as `tritweave train mnist --scheme` leaves them."""
+
+
 def float_weights(source: Path) -> Path:
     """The file of shipped float weights, if `source` is their name and nothing else is called so."""
     return source if source.exists() else FLOATS.get(str(source), source)
@@ -63,15 +68,33 @@ def load_network(model: str) -> tuple[AnyNetwork, Preset]:
     if model in PRESETS:
         preset = PRESETS[model]
         return read_checkpoint(preset.checkpoint), preset
-    path = Path(model)
+    path = _file(model)
     if not path.exists():
         raise TritweaveError(
-            f"there is no model {model!r}; it is one of {', '.join(PRESETS)}, "
+            f"there is no model {model!r}; it is one of {', '.join((*PRESETS, *TRAINED))}, "
             "or the path of a checkpoint, a layer file or a scheme file"
         )
     preset = DEFAULT._replace(checkpoint=path)
-    if read_safetensors_header(path).metadata.get("format") != FORMAT:
+    if not _is_scheme(path):
         return read_network(path), preset
     scheme = read_scheme(path)
     name = scheme.scheme.replace(".", "-")
     return integer_network(name, [scheme.read(layer) for layer in scheme.specs], input_unit=1 / 255), preset
+
+
+def scheme_of(model: str) -> tuple[str, int]:
+    """The scheme of a model as for `load_network`, and its weights; trits of a checkpoint are b1.58's."""
+    path = PRESETS[model].checkpoint if model in PRESETS else _file(model)
+    if not _is_scheme(path):
+        return "b1.58", read_network(path).trits
+    scheme = read_scheme(path)
+    return scheme.scheme, sum(spec.outputs * spec.structure.inputs for spec in scheme.specs.values())
+
+
+def _file(model: str) -> Path:
+    """What is called so, or the shipped network of that name."""
+    return Path(model) if Path(model).exists() else TRAINED.get(model, Path(model))
+
+
+def _is_scheme(path: Path) -> bool:
+    return read_safetensors_header(path).metadata.get("format") == FORMAT

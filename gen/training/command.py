@@ -1,6 +1,7 @@
 """The command `train`: ternary networks and language models, and their float twins."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.tables import figures_table
-from gen.training.data import RECIPES, Dataset, Recipe, read_mnist, recipe_named
+from gen.training.data import RECIPES, SCHEMES, Dataset, Recipe, read_mnist, recipe_named
 from gen.training.labelled import read_labelled
 from gen.training.language_recipes import LANGUAGE_RECIPES, language_recipe
 from golden.errors import TritweaveError
@@ -57,6 +58,9 @@ def train(
     floats: Annotated[
         bool, typer.Option("--float", help="Train the float twin: weights for `tritweave quantise`. Default: ternary.")
     ] = False,
+    scheme: Annotated[
+        str | None, typer.Option("--scheme", help=f"Not of language models: {', '.join(SCHEMES)}. Default: ternary.")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Train a ternary network or language model, or its float twin (needs the optional extra `train`).
@@ -69,11 +73,15 @@ def train(
         raise TritweaveError(f"{recipe} takes no {'--set' if changes else '--epochs; give --set steps=N'}")
     if recipe != MLP and (layers or labels):
         raise TritweaveError(f"{recipe} takes no {'--layers' if layers else '--labels'}; {MLP} does")
-    name = f"{recipe}{'-float' if floats else ''}"
+    if scheme is not None and (scheme not in SCHEMES or floats or recipe in LANGUAGE_RECIPES):
+        what = f"--scheme {scheme} with {'--float' if floats else recipe}"
+        raise TritweaveError(f"{what} cannot be trained; networks are, with one of {', '.join(SCHEMES)}")
+    name = f"{recipe}{'-float' if floats else f'-{scheme}' if scheme else ''}"
     try:
         if recipe not in LANGUAGE_RECIPES:
             file = output or Path("build") / f"{name}.safetensors"
-            result = _train_network(*_examples(recipe, data, layers, labels, seed), file, seed, epochs, floats)
+            way = "float" if floats else scheme
+            result = _train_network(*_examples(recipe, data, layers, labels, seed), file, seed, epochs, way)
         else:
             folder = output or Path("build") / name
             result = _train_language(recipe, data, folder, seed, changes or [], floats)
@@ -102,18 +110,21 @@ def _examples(
 
 
 def _train_network(
-    chosen: Recipe, read: Callable[[], Dataset], file: Path, seed: int, epochs: int | None, floats: bool
+    chosen: Recipe, read: Callable[[], Dataset], file: Path, seed: int, epochs: int | None, way: str | None
 ) -> Any:
+    """Train what `way` says: ``float``, a scheme, or None for trits; and write it."""
+    from gen.training.published import train_scheme
     from gen.training.trainer import Epoch, train_float
-    from gen.training.trainer import train as run_training
+    from gen.training.trainer import train as train_ternary
 
+    run = {None: train_ternary, "float": train_float}.get(way) or partial(train_scheme, str(way))
     data = read()
     with progress_bar(f"training {chosen.name}", epochs or chosen.epochs) as advance:
 
         def show(epoch: Epoch) -> None:
             advance(1)
 
-        trained = (train_float if floats else run_training)(chosen, data, seed=seed, epochs=epochs, progress=show)
+        trained = run(chosen, data, seed=seed, epochs=epochs, progress=show)
     trained.write(file)
     console.print(f"weights: {file}")
     parts = f"{len(data.train.labels):,} examples to learn from, {len(data.test.labels):,} to test with"

@@ -85,6 +85,10 @@ RECIPES: Final = {
 """The shipped networks: 268,800 and 39,488 trits, each ten to twelve minutes on one core."""
 
 
+SCHEMES: Final = ("bitnet", "bwn", "xnor", "onebit")
+"""Published schemes that a network can be trained with, see `gen.training.published`."""
+
+
 def recipe_named(name: str) -> Recipe:
     """The recipe of that name, or an error that lists the known ones."""
     if name not in RECIPES:

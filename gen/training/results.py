@@ -10,6 +10,8 @@ from safetensors.numpy import save
 from golden.files.checkpoint import write_checkpoint
 from golden.files.disk import write_bytes
 from golden.network import Network
+from golden.schemes.file import MatrixSpec, write_scheme
+from golden.schemes.segmented import SegmentedMatrix
 
 
 class Epoch(NamedTuple):
@@ -40,13 +42,40 @@ class Trained(NamedTuple):
 
     def rows(self) -> list[tuple[str, str]]:
         """As words."""
-        accuracies = (("float accuracy", self.float_accuracy), ("integer accuracy", self.integer_accuracy))
-        return [("trits", f"{self.network.trits:,}"), *((what, f"{share:.2%}") for what, share in accuracies)]
+        return _rows(self.network.trits, self.float_accuracy, self.integer_accuracy)
 
     def figures(self) -> dict[str, Any]:
         """For a file."""
-        figures = {"float_accuracy": self.float_accuracy, "integer_accuracy": self.integer_accuracy}
-        return {"trits": self.network.trits} | figures
+        return _figures(self.network.trits, self.float_accuracy, self.integer_accuracy)
+
+
+class TrainedScheme(NamedTuple):
+    """A network of a published scheme and the share of the test images that it recognises."""
+
+    scheme: str
+    recipe: str
+    matrices: list[SegmentedMatrix]
+    float_accuracy: float
+    """Of the float model that was trained."""
+    integer_accuracy: float
+    """Of the integer form, which the hardware follows."""
+
+    def write(self, path: Path) -> None:
+        """Write a scheme file."""
+        specs = [MatrixSpec(f"layers.{k}", matrix.outputs, matrix.structure) for k, matrix in enumerate(self.matrices)]
+        write_scheme(path, self.scheme, f"trained as {self.recipe}", specs, self.matrices)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """As words."""
+        return _rows(self._trits, self.float_accuracy, self.integer_accuracy)
+
+    def figures(self) -> dict[str, Any]:
+        """For a file."""
+        return _figures(self._trits, self.float_accuracy, self.integer_accuracy) | {"scheme": self.scheme}
+
+    @property
+    def _trits(self) -> int:
+        return sum(matrix.planes.size for matrix in self.matrices)
 
 
 class TrainedFloat(NamedTuple):
@@ -67,3 +96,11 @@ class TrainedFloat(NamedTuple):
     def figures(self) -> dict[str, Any]:
         """For a file."""
         return {"float_accuracy": self.float_accuracy}
+
+
+def _rows(trits: int, floats: float, integers: float) -> list[tuple[str, str]]:
+    return [("trits", f"{trits:,}"), ("float accuracy", f"{floats:.2%}"), ("integer accuracy", f"{integers:.2%}")]
+
+
+def _figures(trits: int, floats: float, integers: float) -> dict[str, Any]:
+    return {"trits": trits, "float_accuracy": floats, "integer_accuracy": integers}

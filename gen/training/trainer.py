@@ -10,6 +10,7 @@ value to the real one behind it.
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -132,7 +133,7 @@ def train(
         Called after every epoch.
 
     """
-    model, float_accuracy = _fit(BitLinear, recipe, data, seed, epochs, progress)
+    model, float_accuracy = fit(build, recipe, data, seed, epochs, progress)
     network = export(model, recipe.name, data)
     integer_logits = network.forward(data.test.vectors).logits
     return Trained(network, float_accuracy, _accuracy(integer_logits, data.test))
@@ -147,20 +148,20 @@ def train_float(
     progress: Callable[[Epoch], None] | None = None,
 ) -> TrainedFloat:
     """Train a network's float twin: the same sizes, data and settings, nothing quantised. Parameters as for `train`."""
-    model, accuracy = _fit(FloatLinear, recipe, data, seed, epochs, progress)
+    model, accuracy = fit(partial(build, layer=FloatLinear), recipe, data, seed, epochs, progress)
     weights = [module.weight.detach().numpy() for module in model if isinstance(module, FloatLinear)]
     return TrainedFloat({f"layers.{index}.weight": tensor for index, tensor in enumerate(weights)}, accuracy)
 
 
-def _fit(
-    layer: type[BitLinear],
+def fit(
+    make: Callable[[tuple[int, ...], torch.Generator], torch.nn.Sequential],
     recipe: Recipe,
     data: Dataset,
     seed: int,
     epochs: int | None,
     progress: Callable[[Epoch], None] | None,
 ) -> tuple[torch.nn.Sequential, float]:
-    """A trained model and its accuracy on the test images."""
+    """A trained model and its accuracy on the test images; `make` builds it untrained, the rest is as for `train`."""
     epochs = recipe.epochs if epochs is None else epochs
     if epochs < 1:
         raise TritweaveError(f"the number of epochs is {epochs}; it must be at least 1")
@@ -168,10 +169,11 @@ def _fit(
         raise TritweaveError(f"the seed is {seed}; it must be 0 to 2**63 - 1")
     with one_thread():
         generator = torch.Generator().manual_seed(seed)
-        model = build(recipe.sizes, generator, layer)
+        model = make(recipe.sizes, generator)
         for epoch in _learn(model, recipe, data, epochs, generator):
             if progress is not None:
                 progress(epoch)
+        model.eval()
         with torch.no_grad():
             logits = model(torch.tensor(data.test.vectors) * data.unit).numpy()
     return model, _accuracy(logits, data.test)

@@ -184,7 +184,8 @@ def integer_network(
     """The integer form of a network; one whose matrices have a scale each, and no biases, needs no scaling.
 
     A layer's order and input scales become the order of the rows before it and part of their scales; the first
-    layer's are left to `SegmentedNetwork.prepare`.
+    layer's are left to `SegmentedNetwork.prepare`. Of rows in front of a sign only the sign counts, so each gets
+    mantissas as large as they may be.
 
     Parameters
     ----------
@@ -203,6 +204,8 @@ def integer_network(
         if relus[index] and after.input_scales is not None and (after.input_scales < 0).any():
             raise TritweaveError(f"layer {index + 1} has an input scale below 0, which does not pass a ReLU")
         folded[index] = _rows(folded[index], after.order, after.input_scales)
+        if after.activations == "binary":
+            folded[index] = _levelled_rows(folded[index])
         folded[index + 1] = replace(after, order=None, input_scales=None)
     first = matrices[0]
     order = np.arange(first.inputs) if first.order is None else np.argsort(first.order)
@@ -250,6 +253,15 @@ def _rows(
         side_scales=None if matrix.side_scales is None else times(matrix.side_scales[rows]),
         bias=None if matrix.bias is None else times(matrix.bias[rows]),
     )
+
+
+def _levelled_rows(matrix: SegmentedMatrix) -> SegmentedMatrix:
+    """The matrix with each row's largest real brought to 1."""
+    largest = np.abs(matrix.scales).max(axis=(0, 2))
+    for reals in (matrix.offsets, matrix.bias):
+        if reals is not None:
+            largest = np.maximum(largest, np.abs(reals.reshape(matrix.outputs, -1)).max(axis=1))
+    return _rows(matrix, None, 1 / np.maximum(largest, np.finfo(np.float32).tiny))
 
 
 def _spread(layer: IntegerLayer, columns: int) -> tuple[NDArray[np.int64], tuple[int, ...]]:

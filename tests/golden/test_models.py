@@ -5,6 +5,8 @@ import pytest
 
 from golden.files.checkpoint import read_checkpoint
 from golden.files.idx import read_idx
+from golden.schemes.file import read_scheme
+from golden.schemes.network import integer_network
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -24,6 +26,20 @@ def test_shipped_network_recognises_as_many_test_images_as_stated(name, sizes, m
     predicted = network.forward(images.reshape(len(images), -1)).logits.argmax(axis=-1)
     assert np.count_nonzero(predicted == labels) == right
     assert right >= least
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "first"), [("bitnet", 9887, 983), ("bwn", 9887, 989), ("xnor", 9803, 978), ("onebit", 9888, 987)]
+)
+def test_networks_trained_with_a_scheme_recognise_as_many_as_stated(name, right, first):
+    opened = read_scheme(GOLDEN / "models" / f"mnist-{name}.safetensors")
+    assert opened.scheme == name
+    network = integer_network(name, [opened.read(layer) for layer in opened.specs], input_unit=1 / 255)
+    images = read_idx(GOLDEN / "data" / "t10k-images-idx3-ubyte.gz")
+    labels = read_idx(GOLDEN / "data" / "t10k-labels-idx1-ubyte.gz")
+    logits = network.forward(network.prepare(images.reshape(len(images), -1))).logits
+    found = logits.argmax(axis=-1) == labels
+    assert (np.count_nonzero(found), np.count_nonzero(found[:1000])) == (right, first)
 
 
 @pytest.mark.parametrize(

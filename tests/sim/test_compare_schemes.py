@@ -52,9 +52,13 @@ def test_every_scheme_is_simulated_and_synthesised(source: Path, tmp_path: Path)
         "--plot",
         plot,
     ]
-    output = invoke("compare", source, "--scheme", "atom", "--scheme", "b1.58", *options)
-    found = json.loads(json_file.read_text())["schemes"]
+    trained = tmp_path / "trained.safetensors"
+    invoke("quantise", "bitnet", source, "-o", trained)
+    output = invoke("compare", source, "--scheme", "atom", "--scheme", "b1.58", "--trained", trained, *options)
+    *found, learnt = json.loads(json_file.read_text())["schemes"]
     assert [row["scheme"] for row in found] == ["atom", "b1.58"]
+    assert (learnt["scheme"], learnt["trained"], learnt["bits"]) == ("bitnet", True, 2)
+    assert "bitnet, trained" in output
     for row in found:
         assert row["simulated"]["logits_equal"] == row["simulated"]["times_equal"] == row["simulated"]["images"] == 3
         assert row["images"] == 50
@@ -104,6 +108,10 @@ def test_a_simulation_that_differs_is_an_error(source: Path, monkeypatch: pytest
         (["--images", 10, "--simulate", 11], "--simulate is 11; at most the 10 of --images can be simulated"),
         (["--images", 10_001], "10001 vectors are asked for; .* holds 10000"),
         (["--layers", "layers.1"], "takes 12; give --vectors FILE"),
+        (
+            ["--images", 2, "--trained", "mnist-none"],
+            "there is no model 'mnist-none'; it is one of mnist, mnist-small, ",
+        ),
         (["--images", 2, "--simulate", 1, "--fold", "4x4"], "the fold is '4x4'"),
     ],
 )
