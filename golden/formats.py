@@ -115,6 +115,15 @@ RESULT_BITS: Final = 24
 """Bits of a scaled layer's result, sign included, at most. A worst-case sum fills them; real ones lie below it by about
 the square root of the number of inputs, and keep some 18 bits for the 8-bit quantiser behind."""
 
+GAIN_BITS: Final = 16
+"""Bits of a LayerNorm's gain or bias, sign included."""
+
+GAIN_MAX: Final = (1 << GAIN_BITS - 1) - 1
+"""The largest of a norm's gains and biases."""
+
+NORMED_BITS: Final = 24
+"""Bits of a LayerNorm's result, sign included, at most; as with `RESULT_BITS`, real ones lie far below."""
+
 LOAD_WIDTH: Final = 32
 """Bits of one transfer of the memory image; a memory word is a whole number of them in the image file."""
 
@@ -159,7 +168,18 @@ spare
     0.
 """
 
-SCALES: Final = ("none", "scales", "scales and groups")
+NORM_FIELDS: Final = {"elements": 16, "first_gain": 24, "norm_spare": 24}
+"""What a layer of the program has in addition where layers have norms, behind `PROGRAM_FIELDS`.
+
+elements
+    Values of the layer's input.
+first_gain
+    The word of the memory ``norms`` with the first of its gains.
+norm_spare
+    0.
+"""
+
+SCALES: Final = ("none", "scales", "scales and groups", "norms")
 """What a word of the corrections' memory holds beside the corrections; the index is its code in the image.
 
 scales
@@ -167,10 +187,24 @@ scales
 scales and groups
     These, and a transfer of two flags for the words that become the next layer's input: in bit 0, whether the word is
     the last of its group, in bit 1, whether its group is quantised to int8.
+norms
+    Nothing; but there is one memory more, `NORMS`.
 """
+
+
+def program_fields(scales: str) -> dict[str, int]:
+    """Fields of a word of the program of an engine with one of `SCALES`, and their bits."""
+    if scales == SCALES[3]:
+        return PROGRAM_FIELDS | NORM_FIELDS
+    return dict(PROGRAM_FIELDS) if scales == SCALES[0] else PROGRAM_FIELDS | SEGMENT_FIELDS
+
 
 MEMORIES: Final = ("program", "corrections", "weights")
 """The memories of an engine, in the order of the image; the index is the number that the load port takes."""
+
+NORMS: Final = "norms"
+"""The memory behind `MEMORIES` where layers have norms: a word for each stream word of every layer's input, in order,
+with a transfer for each lane: its gain in the low half, its bias in the high half, both signed."""
 
 IMAGE_HEADER_BYTES: Final = 28
 """Bytes of an image file before its payload, see `golden.files.image`."""

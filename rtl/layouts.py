@@ -12,7 +12,7 @@ ACTIVATION = signed(8)
 TRIT = data.StructLayout({"nz": 1, "neg": 1})
 """A weight: ``nz`` says whether it counts, ``neg`` its sign; ``neg`` means nothing while ``nz`` is 0."""
 
-LOAD = data.StructLayout({"data": LOAD_WIDTH, "address": 24, "last": 1, "memory": range(len(MEMORIES))})
+LOAD = data.StructLayout({"data": LOAD_WIDTH, "address": 24, "last": 1, "memory": range(len(MEMORIES) + 1)})
 """One transfer of the memory image, see `golden.files.image`: ``data`` for word ``address`` of memory ``memory``.
 
 A word's transfers come lowest bits first; ``last`` marks the one that completes it.

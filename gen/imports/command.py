@@ -13,6 +13,7 @@ from gen.imports.inspecting import describe
 from gen.imports.opening import open_source
 from gen.imports.weights import Convention, Reading
 from gen.tables import figures_table
+from golden.files.layer_file import BIAS_UNITS
 from golden.files.packing_i2s import LAYOUTS
 
 LayersOption = Annotated[
@@ -46,6 +47,10 @@ def import_weights(
     input_type: Annotated[str, typer.Option("--input-type", help="What the network takes: uint8 or int8.")] = "uint8",
     input_unit: Annotated[float, typer.Option("--input-unit", help="What one unit of it is worth.")] = 1.0,
     relu: Annotated[bool, typer.Option("--relu/--no-relu", help="Between the network's layers.")] = True,
+    bias_unit: Annotated[
+        str,
+        typer.Option("--bias-unit", help="What biases count in: results, or sums (of trits and int8 activations)."),
+    ] = BIAS_UNITS[0],
     json_file: JsonOption = None,
 ) -> None:
     """Import ternary layers from transformers', GGUF, PyTorch, numpy or ONNX files into a layer file.
@@ -54,7 +59,7 @@ def import_weights(
     """
     opened = open_source(source, _reading(scale, scales, norm_epsilon), i2s)
     names = opened.select(layers or ())
-    chain = Chain(name or network_name(output), input_type, input_unit, relu)
+    chain = Chain(name or network_name(output), input_type, input_unit, relu, bias_unit)
     with progress_bar(f"importing {source.name}", len(names)) as advance:
         result = import_layers(opened, names, output, chain, advance)
     table = figures_table(str(output))

@@ -9,7 +9,8 @@ from typing import Any
 
 from gen.imports.inspecting import Shares
 from gen.imports.sources import Source
-from golden.files.layer_file import LayerSpec, TernaryLayer, write_layers
+from golden.errors import TritweaveError
+from golden.files.layer_file import BIAS_UNITS, LayerSpec, TernaryLayer, write_layers
 from golden.files.safetensors_writer import canonical
 from golden.network import check_interface
 from golden.schemes.layers import obstacle
@@ -29,6 +30,8 @@ class Chain:
         What one unit of the input is worth.
     relu
         Whether all layers but the last rectify.
+    bias_unit
+        What biases count in, one of `golden.files.layer_file.BIAS_UNITS`.
 
     """
 
@@ -36,8 +39,11 @@ class Chain:
     input_type: str = "uint8"
     input_unit: float = 1.0
     relu: bool = True
+    bias_unit: str = BIAS_UNITS[0]
 
     def __post_init__(self) -> None:
+        if self.bias_unit not in BIAS_UNITS:
+            raise TritweaveError(f"--bias-unit is {self.bias_unit!r}; it is one of {', '.join(BIAS_UNITS)}")
         check_interface(self.name, self.input_type, self.input_unit)
 
 
@@ -149,6 +155,7 @@ def import_layers(
         "input_unit": repr(float(chain.input_unit)),
         "activations": ",".join(activations),
     } | ({"left_out": canonical(left_out).decode()} if left_out else {})
+    metadata |= {"bias_unit": chain.bias_unit} if chain.bias_unit != BIAS_UNITS[0] else {}
     write_layers(output, specs, layers(), metadata)
     return Imported(
         source.description,
@@ -157,7 +164,7 @@ def import_layers(
         sum(source.matrix(name).size for name in names),
         output.stat().st_size,
         perf_counter() - start,
-        obstacle(specs, [activation == "relu" for activation in activations], left_out),
+        obstacle(specs, [activation == "relu" for activation in activations], left_out, chain.bias_unit),
         left_out,
         source.notes() + _units(specs, chain) + _losses(source.losses),
     )
@@ -165,7 +172,10 @@ def import_layers(
 
 def _units(specs: Sequence[LayerSpec], chain: Chain) -> list[str]:
     """What must be known where something is added to results."""
-    if chain.input_unit == 1 and any(spec.bias or (spec.norm and spec.norm.kind != "rms") for spec in specs):
+    real = chain.bias_unit == BIAS_UNITS[0]
+    if chain.input_unit == 1 and any(
+        (spec.bias and real) or (spec.norm and spec.norm.kind == "batch") for spec in specs
+    ):
         return ["what biases and norms add is real: a unit of the input is taken to be worth 1; --input-unit sets it"]
     return []
 

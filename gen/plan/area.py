@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gen.plan.devices import FAMILIES
-from golden.formats import MEMORIES, PACKINGS
+from golden.formats import PACKINGS
 from rtl.array.ecp5 import Ecp5Array
 from rtl.array.exact import ExactArray
 from rtl.array.exact_ecp5 import ExactEcp5Array
@@ -57,12 +57,13 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     """
     quantiser = _multiplying(config) if config.divider == "multiplying" else _restoring(config)
     rows, columns, lanes, width = config.rows, config.columns, config.lanes, config.accumulator_width
-    built = [name for name in MEMORIES if not (config.spram and name == "weights")]
+    built = [name for name in config.depths if not (config.spram and name == "weights")]
     memories = [(config.depths[name], sum(config.transfers[name])) for name in built]
     memories += [
         (sum(config.quantizer.depths), lanes * config.quantizer.width),
         (sum(config.buffer.depths), columns * 8),
         (config.vectors * config.result_words, lanes * config.result_width + 1),
+        *([(sum(config.norm.depths), lanes * config.norm.width)] if config.norm else []),
     ]
     # A scaling engine's row sums and their adders. Its products are left to multipliers, which HX8K does not have.
     scaling = 2 * lanes * config.scaling.accumulator_bits if config.scaling else 0
@@ -72,17 +73,22 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
         array=_array(config, family),
         decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
         quantiser=quantiser,
-        rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling,
+        rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling + _norm(config),
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories),
         multipliers=multipliers_needed(config),
     )
 
 
 def multipliers_needed(config: EngineConfig) -> int:
-    """Multipliers of 18 x 18 bits: three a lane of a quantiser that multiplies, one or three of a scale step."""
+    """Multipliers of 18 x 18 bits: by lane 3 of a quantiser that multiplies, 1 or 3 of a scale step, 6 of norms."""
     quantised = 3 if config.divider == "multiplying" and config.quantizer.divided else 0
     scaled = (3 if config.scaling.factors else 1) if config.scaling else 0
-    return config.lanes * (quantised + scaled)
+    return config.lanes * (quantised + scaled + (6 if config.norming else 0))
+
+
+def _norm(config: EngineConfig) -> int:
+    # Fitted to synthesis of 1, 4 and 8 lanes of 12 and 18 bits; most of the base is the root, and a vector's sums.
+    return 14 * norm.variance_bits + 586 + norm.lanes * (8 * norm.width + 48) if (norm := config.norm) else 0
 
 
 def _restoring(config: EngineConfig) -> int:

@@ -20,7 +20,7 @@ def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
     """Lay the network out tile by tile; outputs and inputs beyond a layer's ends get zero weights."""
     packing = packing_named(config.packing)
     geometry = Geometry(config.rows, config.columns, config.lanes, packing, config.correction, config.scales)
-    program, corrections, weights = [], [], []
+    program, corrections, weights, norms = [], [], [], []
     for index, layer in enumerate(network.layers):
         parts = [layer.weights] if isinstance(layer, Layer) else [part.trits for part in layer.parts]
         tiles, chunks = -(-layer.outputs // config.rows), -(-layer.inputs // config.columns)
@@ -31,7 +31,8 @@ def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
         if isinstance(layer, IntegerLayer):
             behind = network.layers[index + 1] if index + 1 < len(network.layers) else None
             beside = _beside(layer, behind if isinstance(behind, IntegerLayer) else None, config)
-        words = [_corrections(part, config.lanes, config.correction) for part in parts]
+        addends = layer.addends if isinstance(layer, Layer) else None
+        words = [_corrections(part, config.lanes, config.correction, addends) for part in parts]
         if beside:
             words = [np.hstack(pair) for pair in zip(words, beside, strict=True)]
         interval = config.drain.interval
@@ -45,9 +46,19 @@ def assemble(network: AnyNetwork, config: EngineConfig) -> MemoryImage:
                 relu=layer.relu,
                 final=index == len(network.layers) - 1,
                 **(_segments(layer, config.columns) if isinstance(layer, IntegerLayer) else {}),
+                **({"elements": layer.inputs, "first_gain": sum(map(len, norms))} if config.norming else {}),
             )
         )
-    return MemoryImage(geometry, tuple(program), np.concatenate(corrections), np.concatenate(weights))
+        if isinstance(layer, Layer) and layer.norm:
+            pairs = np.stack([layer.norm.gains, layer.norm.biases], axis=1).astype(np.int16)
+            norms.append(np.pad(pairs, ((0, -len(pairs) % config.lanes), (0, 0))).reshape(-1, config.lanes, 2))
+    return MemoryImage(
+        geometry,
+        tuple(program),
+        np.concatenate(corrections),
+        np.concatenate(weights),
+        np.concatenate(norms) if norms else None,
+    )
 
 
 def _tiled(trits: NDArray[np.int8], config: EngineConfig) -> NDArray[np.int8]:
@@ -60,10 +71,13 @@ def _tiled(trits: NDArray[np.int8], config: EngineConfig) -> NDArray[np.int8]:
     return by_row.transpose(0, 2, 1, 3).reshape(tiles, chunks, rows * columns)
 
 
-def _corrections(trits: NDArray[np.int8], lanes: int, correction: Correction) -> NDArray[np.int32]:
-    """What the array leaves out of each output's sum, from the numbers of its +1 and -1 weights."""
+def _corrections(
+    trits: NDArray[np.int8], lanes: int, correction: Correction, addends: NDArray[np.int64] | None
+) -> NDArray[np.int32]:
+    """What the array leaves out of each output's sum, from the numbers of its +1 and -1 weights; and its addend."""
     plus, minus = ((trits == trit).sum(axis=1, dtype=np.int32) for trit in (1, -1))
-    return _in_words(correction.plus * plus + correction.minus * minus, lanes)
+    lacking = correction.plus * plus + correction.minus * minus
+    return _in_words(lacking if addends is None else lacking + addends.astype(np.int32), lanes)
 
 
 def _beside(layer: IntegerLayer, behind: IntegerLayer | None, config: EngineConfig) -> list[NDArray[np.int32]]:

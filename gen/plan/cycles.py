@@ -43,7 +43,10 @@ class Cycles:
         """Of a vector alone: from its first chunk at the array to its last result word, fill and drain included."""
         words = -(-self.layers[0].inputs // self.config.lanes)
         first_chunk = min(self.config.columns // self.config.lanes, words)
-        return self.latency - (words - 1 + self.config.quantizer.latency + first_chunk - 1 + ActivationBuffer.FILL)
+        norm = self.config.norm
+        normed = norm.sum_latency + norm.output_latency + words - 1 if norm else 0
+        before = words - 1 + normed + self.config.quantizer.latency
+        return self.latency - (before + first_chunk - 1 + ActivationBuffer.FILL)
 
     @cached_property
     def array(self) -> int:

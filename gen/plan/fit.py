@@ -38,7 +38,7 @@ def lacks(plan: Plan, device: Device, lut4: int, memories: Memories) -> list[str
     area, config = plan.area, plan.config
     sprams = SpramMemory.cells(sum(config.transfers["weights"]), config.weight_words) if config.spram else 0
     # A scale step makes do with logic.
-    multipliers = area.multipliers if config.divider == "multiplying" else 0
+    multipliers = area.multipliers if config.divider == "multiplying" or config.norming else 0
     block_rams = area.block_rams + sum(FAMILIES[device.family].needed(*memory) for memory in memories)
     needs = (
         ("LUT4", area.lut4 + lut4, int(device.lut4 * _FILL)),
@@ -51,7 +51,7 @@ def lacks(plan: Plan, device: Device, lut4: int, memories: Memories) -> list[str
 
 def link_memories(plan: Plan) -> Memories:
     """Memories of the engine's host link; engines with a scale step have none."""
-    return () if plan.config.scaling else LinkConfig(plan.config).memories
+    return () if plan.config.scaling or plan.config.norming else LinkConfig(plan.config).memories
 
 
 def fit(

@@ -1,6 +1,6 @@
 """What the header of an engine's Verilog says of its streams and its load port."""
 
-from golden.formats import LOAD_WIDTH, MEMORIES
+from golden.formats import LOAD_WIDTH, MEMORIES, NORMS
 from rtl.engine.config import EngineConfig
 
 _NOTES = """\
@@ -31,7 +31,7 @@ def engine_notes(config: EngineConfig) -> str:
         f"    {code:>11}  {name:<11}  {words:>5}  {transfers:>16}"
         for code, (name, (words, transfers)) in enumerate(config.memories.items())
     ]
-    assert tuple(config.memories) == MEMORIES
+    assert tuple(config.memories) == (*MEMORIES, *([NORMS] if config.norming else []))
     return _NOTES.format(
         lanes=config.lanes,
         element=config.element.width,

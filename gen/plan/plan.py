@@ -13,12 +13,12 @@ from gen.plan.header import engine_notes
 from gen.verilog import generate
 from golden.errors import TritweaveError
 from golden.files.image import MemoryImage
-from golden.formats import MEMORIES
-from golden.network import Network
+from golden.network import Layer, Network
 from golden.schemes.integer import half
 from golden.schemes.network import AnyNetwork, SegmentedNetwork
 from rtl.engine.config import ARRAYS, EngineConfig
 from rtl.engine.engine import Engine
+from rtl.engine.norm_config import Norming
 from rtl.engine.scaling import Scaling
 
 MODULE = "tritweave"
@@ -72,11 +72,14 @@ class Plan:
             "layers": len(layers),
             "weight_words": sum(_weight_words(self.network, config.rows, config.columns)),
             "correction_words": sum(_correction_words(self.network, config.lanes)),
+            "addends": _addends(self.network),
         }
         if isinstance(self.network, SegmentedNetwork) and config.scaling != (needed := _scaling(self.network)):
             raise TritweaveError(f"{self.network.name} needs {needed}; the engine has {config.scaling}")
         if isinstance(self.network, Network) and config.scaling:
             raise TritweaveError(f"{self.network.name} has one scale a layer; the engine has {config.scaling}")
+        if config.norming != (needed := _norming(self.network, config.lanes)):
+            raise TritweaveError(f"{self.network.name} needs {needed}; the engine has {config.norming}")
         for name, need in needs.items():
             if need > getattr(config, name):
                 raise TritweaveError(f"{self.network.name} needs {name} {need}; the engine has {getattr(config, name)}")
@@ -123,6 +126,7 @@ class Plan:
             "divider": config.divider,
             "accumulator_bits": config.accumulator_width,
             "scaling": asdict(config.scaling) if config.scaling else None,
+            "norming": asdict(config.norming) if config.norming else None,
             "layers": [
                 {"outputs": layer.outputs, "inputs": layer.inputs, "tiles": tiles, "chunks": chunks}
                 for layer, (tiles, chunks) in zip(self.network.layers, self.tiling, strict=True)
@@ -134,7 +138,7 @@ class Plan:
             "array_busy": cycles.busy,
             "utilisation": cycles.utilisation,
             "memories": {
-                name: {"words": config.depths[name], "bits": sum(config.transfers[name])} for name in MEMORIES
+                name: {"words": depth, "bits": sum(config.transfers[name])} for name, depth in config.depths.items()
             },
             "estimate": {
                 "family": area.family,
@@ -150,7 +154,8 @@ class Plan:
 
     def engine(self, *, initialised: bool = True) -> Engine:
         """The hardware, with the image as its memories' initial contents, SPRAM left out, or with empty memories."""
-        names = [name for name in MEMORIES if initialised and not (self.config.spram and name == "weights")]
+        memories = self.image.memories if initialised else ()
+        names = [name for name in memories if not (self.config.spram and name == "weights")]
         return Engine(self.config, {name: self.image.integers(name) for name in names})
 
     def verilog(self, *, initialised: bool = True, name: str = MODULE) -> str:
@@ -164,10 +169,11 @@ class Plan:
             "packing": config.packing,
             "quantiser": f"{config.divider} dividers",
             **({"scale step": config.scaling} if config.scaling else {}),
+            **({"norms": config.norming} if config.norming else {}),
             "input": f"{config.lanes} x {self.network.input_type} a word, up to {config.max_inputs} values",
             "output": f"{config.lanes} x int{config.result_width} a word, up to {config.max_outputs} values",
             "memories": ", ".join(
-                f"{name} {config.depths[name]} x {sum(config.transfers[name])} bits" for name in MEMORIES
+                f"{name} {depth} x {sum(config.transfers[name])} bits" for name, depth in config.depths.items()
             ),
             "cycles": f"{self.cycles.latency} for a vector alone, {self.cycles.period:.10g} a vector in steady state",
         }
@@ -211,6 +217,8 @@ def plan_network(
         divider=divider or "restoring",
         spram=spram,
         scaling=scaling,
+        norming=_norming(network, max(fold.lanes, 1)),
+        addends=_addends(network),
         input_signed=network.input_type == "int8",
         writable=writable,
     )
@@ -235,6 +243,19 @@ def _scaling(network: SegmentedNetwork) -> Scaling:
         rule=network.rule,
         groups=max(len(layer.ends) for layer in network.layers),
     )
+
+
+def _norming(network: AnyNetwork, lanes: int) -> Norming | None:
+    """The norms that the network has."""
+    if not (isinstance(network, Network) and network.normed):
+        return None
+    words = sum(-(-layer.inputs // lanes) for layer in network.layers)
+    return Norming(words, network.norm_shift, network.normed_bits)
+
+
+def _addends(network: AnyNetwork) -> int:
+    found = [layer.addends for layer in network.layers if isinstance(layer, Layer) and layer.addends is not None]
+    return max((int(np.abs(addends).max()) for addends in found), default=0)
 
 
 def _longest_hidden(network: AnyNetwork) -> int:

@@ -27,6 +27,8 @@ def plan_table(plan: Plan, device: str | None) -> Table:
         table.add_row("activations", f"{scaling.rule}, up to {scaling.groups} groups of up to {scaling.longest} inputs")
         sums = f"{scaling.accumulator_bits} bits, of which {scaling.result_bits} are a result"
         table.add_row("scale step", f"mantissas of {scaling.mantissa_bits} bits, sums of {sums}")
+    if norming := config.norming:
+        table.add_row("norms", f"{norming.result_bits} bits, {norming.shift} less")
     table.add_row("a vector alone", f"{cycles.latency:,} cycles, {cycles.compute:,} of them from its first chunk on")
     table.add_row("vectors in flight", f"{config.vectors}")
     table.add_row("cycles per vector", f"{cycles.period:,.10g} in steady state, array busy {cycles.busy:.1%}")

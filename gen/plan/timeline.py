@@ -49,8 +49,9 @@ class _Waiting(NamedTuple):
 def follow(config: EngineConfig, layers: Sequence[Layer | IntegerLayer], count: int) -> list[Times]:
     """The times of the first `count` vectors, all offered at once, results taken at once; the first enters in cycle 0.
 
-    Three things happen, each as soon as it may, in the order of their cycles: words of inputs enter, a vector leaves
-    the quantiser, the array is given a layer. The rules are those of `Intake`, `Quantizer` and `Sequencer`.
+    Each thing happens as soon as it may, in the order of their cycles: words of inputs enter, a vector is normed, one
+    leaves the quantiser, the array is given a layer. The rules are those of `Intake`, `Norm`, `Quantizer` and
+    `Sequencer`.
     """
     return _Timeline(config, layers, count).times()
 
@@ -74,6 +75,9 @@ class _Timeline:
         # Cycles in which results of layers enter the quantiser, first and last; vectors that wait in the quantiser.
         self._results: deque[tuple[int, int]] = deque()
         self._waiting: list[_Waiting] = []
+        # Vectors in front of the norms; since when one can be taken on there, and since when an input.
+        self._unnormed: list[_Waiting] = []
+        self._norm_free, self._input_free = 0, 0
         self._dividers, self._inputs_quantised = 0, 0
         # By vector: its next layer, since when that one's entry of the program is read, and what arrives for its first
         # and its further layers.
@@ -89,9 +93,12 @@ class _Timeline:
             soonest = max(now, min(ready))
             word = self._next_input()
             handover, leaving = self._next_leaving()
-            if min(word, handover) < soonest:
-                if leaving is None or word < handover:
-                    self._enter(word, soonest)
+            normed = self._next_normed()
+            if min(word, handover, normed) < soonest:
+                if normed <= min(word, handover):
+                    self._norm(normed)
+                elif leaving is None or word < handover:
+                    self._enter(word, min(soonest, normed))
                 else:
                     self._leave(handover, leaving)
                 continue
@@ -121,7 +128,29 @@ class _Timeline:
         if self._words == size:
             self._words, self._next_word = 0, _NEVER
             self._free[(len(self._entered) - 1) % self._vectors] = _NEVER
-            self._waiting.append(_Waiting(end - 1, self._vectors, size))
+            self._arrive(_Waiting(end - 1, self._vectors, size))
+
+    def _arrive(self, vector: _Waiting) -> None:
+        """A vector has come, or will, to the norms, or where there are none to the quantiser."""
+        (self._unnormed if self._config.norm else self._waiting).append(vector)
+
+    def _next_normed(self) -> int:
+        """The cycle in which the next vector is taken on by the norms: that whose last word came, or comes, first."""
+        if not self._unnormed or self._config.norm is None:
+            return _NEVER
+        vector = min(self._unnormed, key=lambda vector: vector.last_word)
+        room = self._input_free if vector.channel == self._vectors else 0
+        return max(vector.last_word + self._config.norm.sum_latency, self._norm_free, room)
+
+    def _norm(self, cycle: int) -> None:
+        """A vector is normed and goes on to the quantiser."""
+        vector, norm = min(self._unnormed, key=lambda vector: vector.last_word), self._config.norm
+        assert norm is not None
+        self._unnormed.remove(vector)
+        self._norm_free = cycle + norm.output_latency + vector.words
+        self._waiting.append(vector._replace(last_word=self._norm_free - 1))
+        if vector.channel == self._vectors:
+            self._next_word, self._input_free = cycle + norm.reopening + vector.words, _NEVER
 
     def _next_leaving(self) -> tuple[int, _Waiting | None]:
         """The cycle in which the next vector is handed to the dividers, and that vector.
@@ -150,7 +179,10 @@ class _Timeline:
         else:
             self._inputs[self._inputs_quantised % self._vectors] = arrival
             self._inputs_quantised += 1
-            self._next_word = cycle + 1
+            if self._config.norm:
+                self._input_free = cycle + 1
+            else:
+                self._next_word = cycle + 1
 
     def _ready(self, vector: int) -> int:
         """The soonest cycle in which a vector's next layer can be given to the array, as far as is known."""
@@ -188,7 +220,7 @@ class _Timeline:
                 self._results.append((results, results + interval - 1))
             self._results.append((self._tile + config.tile_latency, last_word))
             words = (size.tiles - 1) * interval + size.last_words
-            self._waiting.append(_Waiting(last_word, vector, words))
+            self._arrive(_Waiting(last_word, vector, words))
         if layer == 0:
             self._free[vector] = self._tile + 1
             self._inputs[vector] = _Arrival()

@@ -37,6 +37,10 @@ def write_checkpoint(path: Path, network: Network) -> None:
     for index, layer in enumerate(network.layers):
         if not float(limits.tiny) <= layer.scale <= float(limits.max):
             raise TritweaveError(f"cannot write {path}: layer {index} has the scale {layer.scale}, too far for float32")
+        if layer.norm or layer.addends is not None:
+            raise TritweaveError(
+                f"cannot write {path}: layer {index} has a norm or addends, which a checkpoint has not"
+            )
         tensors[f"layers.{index}.weight"] = np.ascontiguousarray(layer.weights)
         tensors[f"layers.{index}.scale"] = np.array([layer.scale], np.float32)
     metadata = {

@@ -8,7 +8,7 @@ Format, little-endian
     4       u16     version, 1
     6       u8      trits in a group of the packing (1: ``2b``, 3: ``3t5b``, 5: ``5t8b``)
     7       u8      low half: correction, a code of `golden.formats.CORRECTIONS` (0: ones' complement, 1: offset
-                    binary, 2: exact); high half: an index of `golden.formats.SCALES`, 0 without scales
+                    binary, 2: exact); high half: an index of `golden.formats.SCALES`, 0 without scales and norms
     8       u16     rows of the array
     10      u16     columns of the array
     12      u16     lanes of the streams
@@ -16,15 +16,15 @@ Format, little-endian
     16      u32     correction words
     20      u32     weight words
     24      u32     CRC-32 of bytes 0 to 23 followed by the payload
-    28              payload: program, corrections, weights
+    28              payload: program, corrections, weights, norms if there are any
     ======  ======  ==========================================================================
 
     A memory word takes a whole number of 32-bit transfers, lowest bits first, unused bits zero. Program: one word of
-    two transfers a layer (`golden.formats.PROGRAM_FIELDS`), of four with scales (and `SEGMENT_FIELDS`). Corrections:
+    two transfers a layer, of four with scales or norms (`golden.formats.program_fields`). Corrections:
     one word a stream word of every layer's outputs, one signed transfer a lane; with scales one for each pass of the
     array, and behind the corrections a signed mantissa for each lane, then the flags of groups, if there are any.
     Weights: one word a chunk, tile by tile and pass by pass, layer by layer; trit ``r·C + c`` of the word is row r,
-    column c of the tile.
+    column c of the tile. Norms: see `golden.formats.NORMS`; as many words as all layers' inputs have.
 """
 
 import struct
@@ -40,7 +40,8 @@ from golden.errors import TritweaveError
 from golden.formats import (
     CORRECTIONS,
     LOAD_WIDTH,
-    MEMORIES,
+    NORM_FIELDS,
+    NORMS,
     ONES_COMPLEMENT,
     PACKINGS,
     PROGRAM_FIELDS,
@@ -48,13 +49,14 @@ from golden.formats import (
     SEGMENT_FIELDS,
     Correction,
     Packing,
+    program_fields,
 )
 from golden.trits import pack, unpack
 
 MAGIC, VERSION = b"TRIT", 1
 _HEADER = struct.Struct("<4sHBBHHHHIII")
 _TRANSFER = LOAD_WIDTH // 8
-_FIELDS = PROGRAM_FIELDS | SEGMENT_FIELDS
+_FIELDS = PROGRAM_FIELDS | SEGMENT_FIELDS | NORM_FIELDS
 
 
 class Geometry(NamedTuple):
@@ -71,21 +73,22 @@ class Geometry(NamedTuple):
     @property
     def program(self) -> dict[str, int]:
         """Fields of a word of the program, and their bits."""
-        return PROGRAM_FIELDS if self.scales == SCALES[0] else _FIELDS
+        return program_fields(self.scales)
 
     @property
     def transfers(self) -> dict[str, int]:
         """For each memory, the transfers of a word."""
-        return {
+        transfers = {
             "program": sum(self.program.values()) // LOAD_WIDTH,
-            "corrections": self.lanes if self.scales == SCALES[0] else 2 * self.lanes + (self.scales == SCALES[2]),
+            "corrections": self.lanes if self.scales in SCALES[::3] else 2 * self.lanes + (self.scales == SCALES[2]),
             "weights": -(-self.packing.word_bits(self.rows * self.columns) // LOAD_WIDTH),
         }
+        return transfers | ({NORMS: self.lanes} if self.scales == SCALES[3] else {})
 
 
 @dataclass(frozen=True)
 class LayerProgram:
-    """One layer of the program; the fields are those of `golden.formats.PROGRAM_FIELDS` and `SEGMENT_FIELDS`."""
+    """One layer of the program; the fields are those of `golden.formats.program_fields` for any engine."""
 
     last_input: int
     last_chunk: int
@@ -98,6 +101,9 @@ class LayerProgram:
     last_plane: int = 0
     last_side_plane: int = 0
     spare: int = 0
+    elements: int = 0
+    first_gain: int = 0
+    norm_spare: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -110,7 +116,7 @@ class Load(NamedTuple):
     """One transfer of the load port."""
 
     memory: int
-    """Index into `golden.formats.MEMORIES`."""
+    """Index into `golden.formats.MEMORIES`; behind them `NORMS`."""
     address: int
     """Word of that memory."""
     last: bool
@@ -133,6 +139,8 @@ class MemoryImage:
         int32, shape (words, transfers of a word): what the drain adds to each output, and with scales what follows.
     weights
         Trits, shape (words, rows·columns).
+    norms
+        Gains and biases, int16, shape (words, lanes, 2), if layers have any.
 
     """
 
@@ -140,6 +148,12 @@ class MemoryImage:
     program: tuple[LayerProgram, ...]
     corrections: NDArray[np.int32]
     weights: NDArray[np.int8]
+    norms: NDArray[np.int16] | None = None
+
+    @property
+    def memories(self) -> tuple[str, ...]:
+        """Those that it is for, in their order."""
+        return tuple(self.geometry.transfers)
 
     def words(self, memory: str) -> NDArray[np.uint8]:
         """A memory's words as bytes, shape (words, bytes of a word in the image)."""
@@ -147,6 +161,8 @@ class MemoryImage:
             return np.array([list(_program_bytes(layer, self.geometry)) for layer in self.program], np.uint8)
         if memory == "corrections":
             return np.ascontiguousarray(self.corrections, "<i4").view(np.uint8)
+        if memory == NORMS and self.norms is not None:
+            return np.ascontiguousarray(self.norms.reshape(len(self.norms), -1), "<i2").view(np.uint8)
         packed = pack(self.weights, self.geometry.packing)
         return np.pad(packed, ((0, 0), (0, -packed.shape[1] % _TRANSFER)))
 
@@ -156,7 +172,7 @@ class MemoryImage:
 
     def loads(self) -> Iterator[Load]:
         """The transfers that bring the whole image through an engine's load port, in the order of the file."""
-        for number, memory in enumerate(MEMORIES):
+        for number, memory in enumerate(self.memories):
             transfers = self.words(memory).view("<u4")
             for address, word in enumerate(transfers):
                 for index, data in enumerate(word):
@@ -164,7 +180,7 @@ class MemoryImage:
 
     def to_bytes(self) -> bytes:
         """The image file."""
-        payload = b"".join(self.words(memory).tobytes() for memory in MEMORIES)
+        payload = b"".join(self.words(memory).tobytes() for memory in self.memories)
         rows, columns, lanes, packing, correction, scales = self.geometry
         code = correction.code | SCALES.index(scales) << 4
         sizes = (len(self.program), len(self.corrections), len(self.weights))
@@ -189,15 +205,24 @@ class MemoryImage:
             raise TritweaveError(f"the image's header is not known: {content[: _HEADER.size].hex(' ')}")
         geometry = Geometry(rows, columns, lanes, packing, correction, scales)
         transfers = tuple(geometry.transfers.values())
-        lengths = [size * count * _TRANSFER for size, count in zip(sizes, transfers, strict=True)]
-        if sum(lengths) != len(payload):
+        lengths = [size * count * _TRANSFER for size, count in zip(sizes, transfers, strict=False)]
+        parts = np.split(np.frombuffer(payload, np.uint8), np.cumsum(lengths))
+        if sum(lengths) > len(payload) or (len(parts[3]) and NORMS not in geometry.transfers):
             raise TritweaveError(f"the image's payload has {len(payload)} bytes where its header makes {sum(lengths)}")
-        program, corrections, weights = np.split(np.frombuffer(payload, np.uint8), np.cumsum(lengths)[:-1])
+        program = tuple(_read_program(word.tobytes(), geometry) for word in parts[0].reshape(sizes[0], -1))
+        corrections, weights, rest = parts[1:]
+        norms = None
+        if NORMS in geometry.transfers:
+            count = sum(layer.last_input + 1 for layer in program)
+            if len(rest) != count * lanes * _TRANSFER:
+                raise TritweaveError(f"the image has {len(rest)} bytes of norms where its program makes {count} words")
+            norms = rest.view("<i2").reshape(count, lanes, 2).astype(np.int16)
         image = cls(
             geometry,
-            tuple(_read_program(word.tobytes(), geometry) for word in program.reshape(sizes[0], -1)),
+            program,
             corrections.view("<i4").reshape(sizes[1], transfers[1]).astype(np.int32),
             unpack(weights.reshape(sizes[2], transfers[2] * _TRANSFER), rows * columns, packing),
+            norms,
         )
         for index, layer in enumerate(image.program):
             if layer.final != (index == sizes[0] - 1):

@@ -14,8 +14,10 @@ Format
     source's tensors that belong to these layers and have no place here, without which they are not what they were;
     ``source``, words that say where they come from; ``name``, ``input_type``, ``input_unit`` and
     ``activations`` as in a checkpoint (see `golden.files.checkpoint`), which mean something where each layer takes what
-    the one before it gives; and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata as JSON with
-    sorted keys and no spaces, followed by trits, scale, the norm's tensors and bias of the first layer, the second, …
+    the one before it gives; ``bias_unit``, where it is ``sums``: biases are integers, added to the sums of trits and
+    int8 activations before these are scaled; and ``crc32``, eight hexadecimal digits: the CRC-32 of the other metadata
+    as JSON with sorted keys and no spaces, followed by trits, scale, the norm's tensors and bias of the first layer,
+    the second, …
 """
 
 import json
@@ -36,6 +38,8 @@ from golden.trits import check_trits, pack, unpack
 
 FORMAT: Final = "tritium-layers"
 VERSION: Final = "1"
+BIAS_UNITS: Final = ("results", "sums")
+"""What biases are worth: what results are, or what a sum of trits and int8 activations is."""
 _PACKING: Final = PACKINGS["2b"]
 _NORM_PARTS: Final = ("norm", "norm_bias", "norm_mean", "norm_variance")
 _LISTS: Final = {"layers": "names and inputs", "norms": "name, kind, epsilon and place", "left_out": "names"}
@@ -144,7 +148,8 @@ def write_layers(path: Path, specs: list[LayerSpec], layers: Iterable[TernaryLay
     layers
         The same layers.
     metadata
-        ``source``, ``name``, ``input_type``, ``input_unit`` and ``activations``, and ``left_out`` if there is anything.
+        ``source``, ``name``, ``input_type``, ``input_unit`` and ``activations``, and ``left_out`` and ``bias_unit`` if
+        there is anything to say.
 
     """
     listed = canonical([[spec.name, spec.inputs] for spec in specs]).decode()

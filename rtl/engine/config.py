@@ -6,13 +6,22 @@ from functools import cached_property
 from amaranth.hdl import Shape, signed, unsigned
 
 from golden.errors import TritweaveError
-from golden.formats import LOAD_WIDTH, PACKINGS, PROGRAM_FIELDS, SCALES, SEGMENT_FIELDS, Correction
+from golden.formats import (
+    ACTIVATION_MAX,
+    LOAD_WIDTH,
+    NORMS,
+    PACKINGS,
+    SCALES,
+    Correction,
+    program_fields,
+)
 from rtl.array import EXACT_ARRAYS
 from rtl.array.ecp5 import Ecp5Array
 from rtl.array.ice40 import Ice40Array
 from rtl.array.interface import ArrayConfig, MacArray
 from rtl.array.portable import PortableArray
 from rtl.engine.drain import Drain, DrainConfig
+from rtl.engine.norm_config import NormConfig, Norming
 from rtl.engine.scaling import Scaling
 from rtl.limits import check_multiple, check_range
 from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
@@ -57,6 +66,10 @@ class EngineConfig:
         Whether weights lie in the SPRAM of an iCE40 UP5K instead of block RAM; they then have to be loaded.
     scaling
         The scale step, for networks of `golden.schemes.network`; without one, networks of one scale a layer run.
+    norming
+        Norms in front of all layers, in an engine without scale step; None: there are none.
+    addends
+        The largest magnitude that a correction adds to a sum beside what the array leaves out, 0 to 65535.
     input_signed
         Whether inputs are int8 (True) or uint8 (False).
     writable
@@ -79,6 +92,8 @@ class EngineConfig:
     divider: str = "restoring"
     spram: bool = False
     scaling: Scaling | None = None
+    norming: Norming | None = None
+    addends: int = 0
     input_signed: bool = False
     writable: bool = True
 
@@ -99,6 +114,9 @@ class EngineConfig:
         check_range("engine", "vectors", self.vectors, 1, 2)
         if self.spram and not self.writable:
             raise TritweaveError("engine: spram is True and writable False; SPRAM holds only what is loaded")
+        if self.norming and self.scaling:
+            raise TritweaveError("engine: norming and scaling; an engine has norms, or layers of several scales")
+        check_range("engine", "addends", self.addends, 0, 65535)
         for name in ("max_inputs", "max_hidden", "max_outputs"):
             check_range("engine", name, getattr(self, name), 1, 65536)
         check_range("engine", "layers", self.layers, 1, 1024)
@@ -109,7 +127,7 @@ class EngineConfig:
     def array_config(self) -> ArrayConfig:
         """The array."""
         longest = self.scaling.longest if self.scaling else max(self.max_inputs, self.max_hidden)
-        return ArrayConfig(self.rows, self.columns, longest)
+        return ArrayConfig(self.rows, self.columns, longest + -(-self.addends // ACTIVATION_MAX))
 
     @property
     def chunk_latency(self) -> int:
@@ -156,6 +174,8 @@ class EngineConfig:
     @property
     def scales(self) -> str:
         """What stands beside the corrections, one of `golden.formats.SCALES`."""
+        if self.norming:
+            return SCALES[3]
         return SCALES[(1 + self.scaling.factors) if self.scaling else 0]
 
     @property
@@ -171,14 +191,26 @@ class EngineConfig:
     @property
     def quantizer(self) -> QuantizerConfig:
         """The quantiser, with a channel for the layers of each vector in flight and one for inputs."""
-        # Nine bits hold the magnitude of every input, 255 and -128 included.
-        width = max(self.result_width, 9)
-        hidden_words = -(-self.max_hidden // self.lanes)
-        depths = (*[hidden_words] * self.vectors, self.input_words)
+        width, depths = self._entering
         if not self.scaling:
+            width = self.norming.result_bits if self.norming else width
             return QuantizerConfig(self.lanes, width, depths, divider=self.divider)
         groups = self.scaling.groups if self.scaling.factors else 1
         return QuantizerConfig(self.lanes, width, depths, self.scaling.rule, groups, self.divider)
+
+    @property
+    def norm(self) -> NormConfig | None:
+        """The norms in front of it, with the same channels."""
+        width, depths = self._entering
+        longest = max(self.max_inputs, self.max_hidden)
+        return NormConfig(self.lanes, width, depths, longest, self.norming) if self.norming else None
+
+    @property
+    def _entering(self) -> tuple[int, tuple[int, ...]]:
+        """Bits of a value on its way to the quantiser, and the longest vectors of its channels, in words."""
+        hidden_words = -(-self.max_hidden // self.lanes)
+        # Nine bits hold the magnitude of every input, 255 and -128 included.
+        return max(self.result_width, 9), (*[hidden_words] * self.vectors, self.input_words)
 
     @property
     def buffer(self) -> BufferConfig:
@@ -196,7 +228,7 @@ class EngineConfig:
         """For each memory, the bits that its words keep of each 32-bit transfer of the image."""
         weight_bits = PACKINGS[self.packing].word_bits(self.rows * self.columns)
         whole, rest = divmod(weight_bits, LOAD_WIDTH)
-        fields = PROGRAM_FIELDS | SEGMENT_FIELDS if self.scaling else PROGRAM_FIELDS
+        fields = program_fields(self.scales)
         scales: tuple[int, ...] = ()
         if self.scaling:
             scales = (self.scaling.mantissa_bits,) * self.lanes + ((2,) if self.scaling.factors else ())
@@ -204,12 +236,13 @@ class EngineConfig:
             "program": (LOAD_WIDTH,) * (sum(fields.values()) // LOAD_WIDTH),
             "corrections": (self.accumulator_width,) * self.lanes + scales,
             "weights": (LOAD_WIDTH,) * whole + ((rest,) if rest else ()),
-        }
+        } | ({NORMS: (LOAD_WIDTH,) * self.lanes} if self.norming else {})
 
     @property
     def depths(self) -> dict[str, int]:
         """For each memory, its words."""
-        return {"program": self.layers, "corrections": self.correction_words, "weights": self.weight_words}
+        depths = {"program": self.layers, "corrections": self.correction_words, "weights": self.weight_words}
+        return depths | ({NORMS: self.norming.words} if self.norming else {})
 
     @property
     def memories(self) -> dict[str, tuple[int, int]]:

@@ -8,12 +8,14 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import MEMORIES
+from golden.formats import NORMS
 from rtl.array.interface import MacArray
 from rtl.array.trit_decoder import TritDecoder
 from rtl.engine.config import ARRAYS, EngineConfig
 from rtl.engine.drain import Drain
 from rtl.engine.intake import Intake
+from rtl.engine.norm import Norm
+from rtl.engine.norm_config import NormConfig
 from rtl.engine.scaling import ScaleStep, Scaling
 from rtl.engine.sequencer import Sequencer
 from rtl.layouts import LOAD, indices, words
@@ -57,8 +59,8 @@ class Engine(wiring.Component):
     config
         The limits; see `EngineConfig`.
     init
-        Initial contents of the memories, by their names in `golden.formats.MEMORIES`, as words of the image; SPRAM
-        can have none.
+        Initial contents of the memories, by their names in `golden.formats.MEMORIES` or `NORMS`, as words of the
+        image; SPRAM can have none.
 
     Members
     -------
@@ -87,8 +89,8 @@ class Engine(wiring.Component):
     def __init__(self, config: EngineConfig, init: Mapping[str, Sequence[int]] | None = None):
         self.config = config
         self.memories: dict[str, LoadableMemory] = {}
-        for name in MEMORIES:
-            shape = (config.transfers[name], config.depths[name], list((init or {}).get(name, ())))
+        for name, depth in config.depths.items():
+            shape = (config.transfers[name], depth, list((init or {}).get(name, ())))
             spram = config.spram and name == "weights"
             self.memories[name] = SpramMemory(*shape) if spram else LoadableMemory(*shape, writable=config.writable)
         super().__init__(
@@ -112,12 +114,13 @@ class Engine(wiring.Component):
                 weight_words=config.weight_words,
                 buffer=config.buffer,
                 drain=config.drain,
+                norms=config.norming is not None,
             ),
             intake=Intake(
                 vectors=config.vectors,
                 element=config.element,
                 input_words=config.input_words,
-                quantizer=config.quantizer,
+                quantizer=config.norm.entry if config.norm else config.quantizer,
                 buffer=config.buffer,
             ),
             quantizer=Quantizer(config.quantizer),
@@ -144,7 +147,10 @@ class Engine(wiring.Component):
         config, intake, buffer = self.config, parts.intake, parts.buffer
         sequencer, quantizer = parts.sequencer, parts.quantizer
         wiring.connect(m, wiring.flipped(self.i), intake.i)
-        wiring.connect(m, intake.o, quantizer.i)
+        if config.norm:
+            self._normed(m, config.norm, parts)
+        else:
+            wiring.connect(m, intake.o, quantizer.i)
         turn = Signal()
         m.d.comb += [
             intake.results.valid.eq(outlet.o.valid & ~outlet.result),
@@ -166,6 +172,20 @@ class Engine(wiring.Component):
             m.d.comb += buffer.into.eq(config.vectors + turn)
             if config.vectors > 1:
                 m.d.sync += turn.eq(turn ^ (quantizer.o.valid & quantizer.o.payload.last))
+
+    def _normed(self, m: Module, config: NormConfig, parts: _Parts) -> None:
+        """The norms between the intake and the quantiser."""
+        sequencer = parts.sequencer
+        m.submodules.norm = norm = Norm(config, parts.quantizer.config)
+        wiring.connect(m, parts.intake.o, norm.i)
+        wiring.connect(m, norm.o, parts.quantizer.i)
+        m.d.comb += [
+            norm.elements.eq(sequencer.elements),
+            Value.cast(norm.gains).eq(self.memories[NORMS].data),
+            self.memories[NORMS].address.eq(norm.gain),
+        ]
+        for channel in range(self.config.vectors + 1):
+            m.d.comb += norm.first_gains[channel].eq(sequencer.first_gains[channel])
 
     def _chunks(self, m: Module, parts: _Parts) -> None:
         """Addresses go to the memories now, activations and weights reach the array together."""

@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.formats import PROGRAM_FIELDS, SEGMENT_FIELDS
+from golden.formats import NORM_FIELDS, SCALES, program_fields
 from rtl.engine.drain import DrainConfig
 from rtl.engine.walk import Walk
 from rtl.layouts import indices
@@ -16,9 +16,9 @@ from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import registered
 
 
-def program_layout(drain: DrainConfig) -> data.StructLayout:
-    """A layer of the program, see `golden.formats.PROGRAM_FIELDS`, and `SEGMENT_FIELDS` in a scaling engine."""
-    return data.StructLayout(PROGRAM_FIELDS | SEGMENT_FIELDS if drain.groups else dict(PROGRAM_FIELDS))
+def program_layout(drain: DrainConfig, *, norms: bool = False) -> data.StructLayout:
+    """A layer of the program, see `golden.formats.program_fields`: of a scaling engine, a norming one, or neither."""
+    return data.StructLayout(program_fields(SCALES[3 if norms else 1 if drain.groups else 0]))
 
 
 class Sequencer(wiring.Component):
@@ -49,6 +49,8 @@ class Sequencer(wiring.Component):
         The activation buffer, with two regions for each vector.
     drain
         The drain, whose interval keeps tiles apart.
+    norms
+        Whether layers have norms.
 
     Members
     -------
@@ -62,6 +64,9 @@ class Sequencer(wiring.Component):
         Out, 1: the program has been read; not in the `FETCH` - 1 cycles after a restart.
     last_input, last_segment, last_inner
         Out: what the first layer's entry says, while `prepared`; the last two in a scaling engine.
+    elements, first_gains
+        Out, only with `norms`: what the program says of the next layer of each vector in flight, as long as its input
+        comes in, and, last, of the first layer, while `prepared`.
     waiting
         In, 1: an input vector has entered, at least in part, whose first layer has not run.
     idle
@@ -97,6 +102,8 @@ class Sequencer(wiring.Component):
     last_input: Signal
     last_segment: Signal
     last_inner: Signal
+    elements: data.View
+    first_gains: data.View
     waiting: Signal
     idle: Signal
     available: data.View
@@ -122,21 +129,24 @@ class Sequencer(wiring.Component):
         weight_words: int,
         buffer: BufferConfig,
         drain: DrainConfig,
+        norms: bool = False,
     ):
         check_range("sequencer", "vectors", vectors, 1, 2)
         check_range("sequencer", "layers", layers, 1, 65535)
         for name, value in (("input words", input_words), ("tiles", tiles)):
             check_range("sequencer", name, value, 1, 65536)
         check_range("sequencer", "weight words", weight_words, 1, 1 << 24)
-        self.vectors, self.tiles, self.buffer, self.drain = vectors, tiles, buffer, drain
+        self.vectors, self.tiles, self.buffer, self.drain, self.norms = vectors, tiles, buffer, drain, norms
+        normed = {"elements": NORM_FIELDS["elements"], "first_gains": NORM_FIELDS["first_gain"]} if norms else {}
         super().__init__(
             {
                 "layer": Out(indices(layers)),
-                "program": In(program_layout(drain)),
+                "program": In(program_layout(drain, norms=norms)),
                 "restart": In(1),
                 "prepared": Out(1),
                 "last_input": Out(indices(input_words)),
                 **({name: Out(buffer.chunk) for name in ("last_segment", "last_inner")} if drain.groups else {}),
+                **{name: Out(data.ArrayLayout(bits, vectors + 1)) for name, bits in normed.items()},
                 "waiting": In(1),
                 "idle": Out(1),
                 "available": In(buffer.counts),
@@ -247,6 +257,11 @@ class Sequencer(wiring.Component):
             if self.drain.groups:
                 m.d.sync += self.last_segment.eq(self.program.last_segment)
                 m.d.sync += self.last_inner.eq(self.program.last_inner)
+        for index in range(self.vectors + 1):
+            if self.norms:
+                with m.If(answered[index]):
+                    m.d.sync += self.elements[index].eq(self.program.elements)
+                    m.d.sync += self.first_gains[index].eq(self.program.first_gain)
         for index in range(self.vectors):
             with m.If(restart):
                 m.d.sync += [numbers[index].eq(0), fetched[index].eq(0)]

@@ -16,15 +16,16 @@ class LinkConfig:
     Parameters
     ----------
     engine
-        The engine behind it, without a scale step.
+        The engine behind it, without a scale step and norms.
 
     """
 
     engine: EngineConfig
 
     def __post_init__(self) -> None:
-        if self.engine.scaling:
-            raise TritweaveError("link: the engine has a scale step; a host link serves engines without one")
+        if self.engine.scaling or self.engine.norming:
+            has = "a scale step" if self.engine.scaling else "norms"
+            raise TritweaveError(f"link: the engine has {has}; a host link serves engines without")
 
     @property
     def request(self) -> int:

@@ -8,13 +8,17 @@ import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
+from boards.catalogue import BOARDS
+from boards.planning import plan_for
 from gen.plan.plan import Fold, plan_network
 from gen.plan.presets import load_network
 from golden.errors import TritweaveError
 from golden.schemes.network import SegmentedNetwork, integer_network
 from golden.schemes.quantisers import quantise
+from rtl.link.config import LinkConfig
 from sim import schemes
 from sim.batch import run_batch
+from support.networks import normed_network, random_vectors
 from tritweave import app
 
 
@@ -83,6 +87,18 @@ def test_a_scheme_file_is_a_model(source: Path, tmp_path: Path) -> None:
     assert "2 of 2 images" in output
     with pytest.raises(TritweaveError, match="boards run networks of one scale a layer, and group64 has more"):
         invoke("build", "ulx3s-25f", tmp_path / "group.safetensors", "--fold", "4x4x2")
+
+
+def test_an_image_with_norms_can_be_loaded() -> None:
+    network = normed_network((13, 9, 5), 4)
+    plan = plan_network(network, Fold(4, 4, 2), packing="3t5b")
+    vectors = random_vectors(network, 5)
+    run = run_batch(plan, vectors, loaded=True)
+    np.testing.assert_array_equal(run.logits, network.forward(vectors).logits)
+    with pytest.raises(TritweaveError, match="boards run networks without norms, and network-4 has some"):
+        plan_for(BOARDS["ulx3s-25f"], network)
+    with pytest.raises(TritweaveError, match="link: the engine has norms; a host link serves engines without"):
+        LinkConfig(plan.config)
 
 
 def test_an_image_with_scales_can_be_loaded() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gen.plan.plan import Fold
 from golden.activations import ranges
 from golden.formats import ACTIVATION_MAX, PACKINGS, RULES, STATIC
+from golden.layer_norm import LayerNorm
 from golden.network import InputType, Layer, Network
 from golden.schemes.integer import IntegerLayer, Part
 from golden.schemes.layers import read_network
@@ -42,6 +43,28 @@ def random_network(
         for (inputs, outputs), rectified in zip(shapes, relu or (True,) * len(shapes), strict=True)
     )
     return Network(f"network-{seed}", layers, input_type)
+
+
+def normed_network(sizes: tuple[int, ...], seed: int, input_type: InputType = "uint8") -> Network:
+    """A network of those sizes with norms in front of all layers and addends behind them."""
+    random, plain = np.random.default_rng(seed), random_network(sizes, seed, input_type)
+    layers = (
+        replace(
+            layer,
+            relu=bool(random.integers(2)),
+            norm=LayerNorm.of(random.normal(size=layer.inputs), random.normal(size=layer.inputs)),
+            addends=random.integers(-300, 301, layer.outputs),
+        )
+        for layer in plain.layers
+    )
+    return replace(plain, layers=tuple(layers))
+
+
+@st.composite
+def normed_networks(draw: st.DrawFn, most: int = 17) -> Network:
+    """Networks with norms, of one to three layers, of one to `most` values each."""
+    sizes = draw(st.lists(st.integers(1, most), min_size=2, max_size=4).map(tuple))
+    return normed_network(sizes, draw(st.integers(0, 2**16)), draw(st.sampled_from(("uint8", "int8"))))
 
 
 @st.composite

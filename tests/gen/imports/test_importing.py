@@ -144,6 +144,25 @@ def test_a_bias_is_kept_and_the_unit_asked_for_that_it_is_added_in(tmp_path):
     assert bias.tolist() == [1, 1]
 
 
+def test_layer_norms_with_biases_that_count_in_sums_are_a_network(tmp_path):
+    random = RANDOM.integers(-1, 2, (4, 6)).astype(np.int8)
+    beside = {"fc.norm.weight": np.ones(6), "fc.norm.bias": np.arange(6.0), "fc.bias": np.array([1, -2, 3.2, 0])}
+    save_file({"fc.weight": random, **beside}, tmp_path / "net.safetensors")
+    source = open_source(tmp_path / "net.safetensors")
+    result = import_layers(source, ["fc"], tmp_path / "out", Chain("x"))
+    assert str(result.obstacle).endswith("--bias-unit sums where it is added to the sums of trits and int8")
+    result = import_layers(source, ["fc"], tmp_path / "out", Chain("x", bias_unit="sums"))
+    assert result.obstacle is None
+    assert not any("--input-unit" in note for note in result.notes)
+    (layer,) = plain_network(tmp_path / "out").layers
+    assert layer.norm is not None
+    assert layer.norm.biases.tolist() == [0, 6553, 13107, 19660, 26214, 32767]
+    assert layer.addends is not None
+    assert layer.addends.tolist() == [1, -2, 3, 0]
+    with pytest.raises(TritweaveError, match="--bias-unit is 'x'; it is one of results, sums"):
+        Chain("x", bias_unit="x")
+
+
 def test_an_error_in_the_last_layer_leaves_nothing(folder, tmp_path):
     source = open_source(folder)
     weight = source.tensors["model.layers.11.mlp.down_proj.weight"]

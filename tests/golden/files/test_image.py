@@ -71,6 +71,37 @@ def test_a_whole_image_byte_by_byte():
     assert_same(MemoryImage.from_bytes(content(HEADER + PAYLOAD)), IMAGE)
 
 
+NORMED = MemoryImage(
+    IMAGE.geometry._replace(scales="norms"),
+    (LayerProgram(2, 1, 0, 0, relu=False, final=True, elements=5, first_gain=6),),
+    IMAGE.corrections,
+    IMAGE.weights,
+    np.array([[[1, -1], [2, 0]], [[3, 4], [5, 6]], [[-7, 8], [0, 0]]], np.int16),
+)
+# Behind two transfers as above: 5 elements, the first word of gains is 6; behind the weights, gains and biases of 5
+# values, the gains in the low halves.
+NORMED_PROGRAM = "02 00 01 00 00 00 00 80 05 00 06 00 00 00 00 00"
+NORMS = "01 00 ff ff 02 00 00 00 03 00 04 00 05 00 06 00 f9 ff 08 00 00 00 00 00"
+
+
+def test_norms_stand_behind_the_weights():
+    file = NORMED.to_bytes()
+    assert file[7] == 0x30
+    assert file[28:] == bytes.fromhex(NORMED_PROGRAM) + content(PAYLOAD)[8:] + bytes.fromhex(NORMS)
+    read = MemoryImage.from_bytes(file)
+    assert_same(read, NORMED)
+    np.testing.assert_array_equal(read.norms, NORMED.norms)
+    assert NORMED.memories == (*MEMORIES, "norms")
+    assert [load.memory for load in NORMED.loads()] == [0] * 4 + [1] * 2 + [2] * 2 + [3] * 6
+    assert NORMED.integers("norms")[0] == 0x0000_0002_FFFF_0001
+
+
+def test_norms_that_the_program_does_not_make_are_refused():
+    longer = MemoryImage(NORMED.geometry, NORMED.program, NORMED.corrections, NORMED.weights, NORMED.norms[:2])
+    with pytest.raises(TritweaveError, match="has 16 bytes of norms where its program makes 3 words"):
+        MemoryImage.from_bytes(longer.to_bytes())
+
+
 @pytest.mark.parametrize(("correction", "code"), [(ONES_COMPLEMENT, 0), (OFFSET_BINARY, 1), (EXACT, 2)])
 def test_the_header_says_what_the_corrections_are(correction, code):
     assert CORRECTIONS[code] is correction

@@ -8,6 +8,7 @@ import pytest
 from golden.errors import TritweaveError
 from golden.files.layer_file import TernaryLayer, write_layers
 from golden.files.norm import Norm, NormSpec
+from golden.network import Network
 from golden.quantise import quantise_activations
 from golden.schemes.layers import matrices_of, obstacle, read_network
 from golden.schemes.network import SegmentedNetwork
@@ -92,6 +93,49 @@ def test_two_scales_a_layer_are_a_network(tmp_path):
     assert only.parts[0].mantissas.tolist() == [8192, 16384, 32767]
 
 
+def test_layer_norms_and_biases_that_count_in_sums_are_the_engine_s_own(tmp_path):
+    layers = [
+        layer("a", 8, 12, norm=Norm(NormSpec("layer", 1e-5), vector(12), vector(12)), bias=vector(8) * 40),
+        layer("b", 3, 8, norm=Norm(NormSpec("layer", 1e-5), vector(8), vector(8)), bias=vector(3) * 40),
+    ]
+    metadata = METADATA | {"activations": "relu,none", "bias_unit": "sums"}
+    write_layers(tmp_path / "x", [item.spec for item in layers], layers, metadata)
+    found = read_network(tmp_path / "x")
+    assert isinstance(found, Network)
+    values = RANDOM.integers(0, 256, (40, 12)).astype(np.uint8)
+    reals: np.ndarray = values / 255
+    for item in layers:
+        assert item.norm is not None
+        assert item.norm.bias is not None
+        assert item.bias is not None
+        deviation = np.sqrt(reals.var(axis=1, keepdims=True))
+        normal = (reals - reals.mean(axis=1, keepdims=True)) / deviation * item.norm.gain + item.norm.bias
+        peak = np.abs(normal).max(axis=1, keepdims=True)
+        sums = np.rint(127 * normal / peak) @ item.trits.T + np.rint(item.bias)
+        reals = sums * peak / 127 * 0.5 if item is layers[1] else np.maximum(sums, 0) * peak / 127 * 0.5
+    logits, units = found.forward(values)
+    np.testing.assert_allclose(logits * units, reals, atol=np.abs(reals).max() * 4 / 127)
+
+
+@pytest.mark.parametrize(
+    ("change", "unit", "message"),
+    [
+        ({}, "sums", None),
+        ({"bias": True}, "results", "and a real bias, for which an engine has no place yet; --bias-unit sums where"),
+        ({"norm": None}, "sums", "b has no LayerNorm where others have; on an engine all layers have one, or none"),
+        ({"norm": NormSpec("rms", 1.0)}, "sums", "b has a RMSNorm (epsilon 1) in front of its quantiser, for which"),
+        ({"groups": 1}, "sums", "b has scales of rows, for which an engine has no place yet beside these norms"),
+        ({}, "reals", "the bias unit is 'reals'; it is one of results, sums"),
+    ],
+)
+def test_what_does_not_go_with_layer_norms_is_named(change, unit, message):
+    normed = NormSpec("layer", 1e-5)
+    specs = [layer(name, 3, 3).spec._replace(norm=normed) for name in "ab"]
+    found = obstacle([specs[0], specs[1]._replace(**change)], [True, False], (), unit)
+    assert (found is None) == (message is None)
+    assert (message or "") in (found or "")
+
+
 @pytest.mark.parametrize(
     ("norm", "relu", "bias", "message"),
     [
@@ -100,7 +144,13 @@ def test_two_scales_a_layer_are_a_network(tmp_path):
         (NormSpec("batch", 1.0, "activation"), True, True, ""),
         (NormSpec("rms", 1.0), True, False, ""),
         (NormSpec("rms", 1.0), True, True, r"b has a RMSNorm \(epsilon 1\) in front of its quantiser, and b behind it"),
-        (NormSpec("layer", 1.0), True, False, r"b has a LayerNorm \(epsilon 1\) in front of its quantiser, for which"),
+        (NormSpec("layer", 1.0), True, False, "a has no LayerNorm where others have; on an engine all layers have one"),
+        (
+            NormSpec("layer", 1.0, "activation"),
+            True,
+            False,
+            r"b has a LayerNorm \(epsilon 1\) in front of the activation before it, for which",
+        ),
     ],
 )
 def test_what_the_rows_before_cannot_do_is_named(norm, relu, bias, message):

@@ -20,6 +20,8 @@ from support.networks import (
     as_words,
     folds,
     networks,
+    normed_network,
+    normed_networks,
     random_network,
     random_vectors,
     segmented_networks,
@@ -86,6 +88,29 @@ def test_logits_are_golden_and_cycles_as_predicted(plan: Plan, count: int, seed:
 @given(plan=plans(segmented_networks()), count=st.integers(1, 9), seed=st.integers(0, 2**16))
 def test_so_are_those_of_segmented_networks(plan: Plan, count: int, seed: int) -> None:
     check_cycles(plan, random_vectors(plan.network, count, seed))
+
+
+@settings(max_examples=20, deadline=None)
+@given(plan=plans(normed_networks()), count=st.integers(1, 7), seed=st.integers(0, 2**16))
+def test_so_are_those_of_networks_with_norms(plan: Plan, count: int, seed: int) -> None:
+    check_cycles(plan, random_vectors(plan.network, count, seed))
+
+
+@settings(max_examples=8, deadline=None)
+@given(plan=plans(normed_networks()), offering=PAUSES, taking=PAUSES, seed=st.integers(0, 2**16))
+def test_pauses_change_no_logit_of_networks_with_norms(plan: Plan, offering: Pauses, taking: Pauses, seed: int) -> None:
+    run = Run(plan, random_vectors(plan.network, 4, seed), offering, taking)
+    assert run.logits == run.expected
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize(
+    ("sizes", "fold"), [((40, 3, 3, 3), Fold(3, 3, 3)), ((30, 40), Fold(20, 2, 2)), ((2, 150, 2), Fold(1, 1, 1))]
+)
+def test_norms_are_on_time_whatever_is_in_the_way(sizes: tuple[int, ...], fold: Fold, vectors: int) -> None:
+    """Inputs that wait for the quantiser, results of layers that wait for inputs, vectors longer than a root takes."""
+    plan = plan_network(normed_network(sizes, 3), fold, vectors=vectors)
+    check_cycles(plan, random_vectors(plan.network, 7))
 
 
 @pytest.mark.parametrize("rules", [("int8", "int8", "int8"), ("static", "binary", "binary")])
