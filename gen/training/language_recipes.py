@@ -78,7 +78,7 @@ LANGUAGE_RECIPES: Final = {
         LanguageRecipe("names", None, 16, 32, 2, 2, 1, 36, 3000, 2000, 64, 32, matrices=0.01, others=1e-2),
         LanguageRecipe("shakespeare", None, 128, 64, 3, 2, 1, 104, 5500, 2700, 128, 32, matrices=0.02, others=1e-2),
         _STORIES,
-        replace(_STORIES, name="stories-small", width=96, layers=4, heads=3, inner=192),
+        replace(_STORIES, name="stories-small", width=96, layers=4, heads=3, inner=128, steps=8900, decay=2100),
         replace(_STORIES, name="text", prefix=None),
     )
 }
