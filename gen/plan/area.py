@@ -8,10 +8,11 @@ from rtl.array.ecp5 import Ecp5Array
 from rtl.array.exact import ExactArray
 from rtl.array.exact_ecp5 import ExactEcp5Array
 from rtl.array.ice40 import Ice40Array
+from rtl.array.interface import ArrayConfig
 from rtl.engine.config import ARRAYS, EngineConfig
 
-_DECODER = {"2b": 0, "3t5b": 5, "5t8b": 18}
-"""LUT4 of one group's decoder."""
+DECODER_LUT4 = {"2b": 0, "3t5b": 5, "5t8b": 18}
+"""Of one group's decoder."""
 _CONTROL = 600
 """LUT4 of sequencer, addresses, streams and small memories."""
 _IN_FLIGHT = 250
@@ -70,8 +71,8 @@ def estimate_area(config: EngineConfig, family: str = "ecp5") -> Area:
     block_ram = FAMILIES[family]
     return Area(
         family=family,
-        array=_array(config, family),
-        decoder=PACKINGS[config.packing].groups(rows * columns) * _DECODER[config.packing],
+        array=array_lut4(config.array, config.array_config, family),
+        decoder=PACKINGS[config.packing].groups(rows * columns) * DECODER_LUT4[config.packing],
         quantiser=quantiser,
         rest=rows * width + _CONTROL + _IN_FLIGHT * config.vectors + scaling + _norm(config),
         block_rams=sum(block_ram.needed(words, bits) for words, bits in memories),
@@ -103,16 +104,18 @@ def _multiplying(config: EngineConfig) -> int:
     return config.lanes * (7 * bits + 6) + 46 * bits + 265
 
 
-def _array(config: EngineConfig, family: str) -> int:
-    if ARRAYS[config.array] is Ecp5Array:
+def array_lut4(name: str, config: ArrayConfig, family: str) -> int:
+    """LUT4 of an implementation of the array, counted bit by bit."""
+    kind = ARRAYS[name]
+    if kind is Ecp5Array:
         # Beside the carry chains, one inverter for the top bit of each column.
-        return Ecp5Array.half_cells(config.array_config) + config.columns
-    if ARRAYS[config.array] is ExactEcp5Array:
-        return ExactEcp5Array.half_cells(config.array_config)
-    if ARRAYS[config.array] is Ice40Array:
-        return Ice40Array.logic_cells(config.array_config)
+        return Ecp5Array.half_cells(config) + config.columns
+    if kind is ExactEcp5Array:
+        return ExactEcp5Array.half_cells(config)
+    if kind is Ice40Array:
+        return Ice40Array.logic_cells(config)
     # ECP5's carry cells hold two bits each. Exact adders are a bit longer, and a trit's missing one is made first.
-    step, one = 2 if family == "ecp5" else 1, int(ARRAYS[config.array] is ExactArray)
+    step, one = 2 if family == "ecp5" else 1, int(kind is ExactArray)
     tree, count, bits = config.columns * one, config.columns, 8 + one
     while count > 1:
         bits += 1

@@ -25,20 +25,38 @@ class Device(NamedTuple):
 class BlockRam(NamedTuple):
     """A family's block RAM."""
 
-    shapes: tuple[tuple[int, int], ...]
-    """As (words, bits a word)."""
+    shapes: tuple[tuple[int, int, int], ...]
+    """As (words, bits a word, bits that are written together)."""
     logic: int
     """Bits a block up to which a memory becomes logic instead."""
 
-    def needed(self, words: int, bits: int) -> int:
-        """Block RAMs for a memory, in the shape that needs fewest; none if it becomes logic."""
-        blocks = min(-(-words // depth) * -(-bits // width) for depth, width in self.shapes)
-        return blocks if words * bits > self.logic * blocks else 0
+    def needed(self, words: int, bits: int, part: int = 0) -> int:
+        """Block RAMs for a memory, in the shape that needs fewest; none if it becomes logic.
+
+        Parameters
+        ----------
+        words, bits
+            Its depth and width.
+        part
+            Bits that it can write without the others of a word; 0: all.
+
+        """
+        blocks = min(-(-words // shape[0]) * self._side_by_side(bits, part, *shape[1:]) for shape in self.shapes)
+        # Memories made of logic are four bits wide, wherever they can be written.
+        wide = bits // part * (part + -part % 4) if part else bits
+        return blocks if words * wide > self.logic * blocks else 0
+
+    @staticmethod
+    def _side_by_side(bits: int, part: int, width: int, together: int) -> int:
+        if part in (0, bits):
+            return -(-bits // width)
+        places = bits // part * -(-part // together)
+        return -(-places // (width // together))
 
 
 FAMILIES = {
-    "ecp5": BlockRam(((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), 1200),
-    "ice40": BlockRam(((256, 16), (512, 8), (1024, 4), (2048, 2)), 64),
+    "ecp5": BlockRam(((512, 36, 9), (1024, 18, 9), (2048, 9, 9), (4096, 4, 4), (8192, 2, 2), (16384, 1, 1)), 1200),
+    "ice40": BlockRam(((256, 16, 1), (512, 8, 8), (1024, 4, 4), (2048, 2, 2)), 64),
 }
 """Block RAMs by family. Source: ECP5 family data sheet (DP16KD), iCE40 LP/HX data sheet (RAM4K). Where Yosys prefers
 logic was found from engines as placed: iCE40, unlike ECP5, has no memories in its logic."""

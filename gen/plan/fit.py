@@ -13,7 +13,7 @@ from rtl.memory.spram import SpramMemory
 
 _SIZES = (1, 2, 4, 5, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 _LANES = (1, 2, 4, 8, 16, 32)
-_FILL = 0.85
+FILL = 0.85
 """Share of a device's LUT4 that is planned for: beyond it, routing fails or timing suffers."""
 
 
@@ -41,7 +41,7 @@ def lacks(plan: Plan, device: Device, lut4: int, memories: Memories) -> list[str
     multipliers = area.multipliers if config.divider == "multiplying" or config.norming else 0
     block_rams = area.block_rams + sum(FAMILIES[device.family].needed(*memory) for memory in memories)
     needs = (
-        ("LUT4", area.lut4 + lut4, int(device.lut4 * _FILL)),
+        ("LUT4", area.lut4 + lut4, int(device.lut4 * FILL)),
         ("block RAMs", block_rams, device.block_rams),
         ("SPRAM", sprams, device.sprams),
         ("multipliers", multipliers, device.multipliers),

@@ -8,10 +8,14 @@ from gen.transformer.cycles import DecoderCycles
 from gen.transformer.image import decoder_image
 from gen.verilog import generate
 from golden.errors import TritweaveError
+from golden.language.format import Shape
 from golden.language.integers import IntegerModel
 from golden.language.model import LanguageModel
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.decoder import Decoder
+
+PACKING = "5t8b"
+"""Of weights, unless something else is asked for: block RAM is what decoders lack first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +60,7 @@ class DecoderPlan:
 
     def decoder(self, *, initialised: bool = True) -> Decoder:
         """The hardware, with the image as its memories' initial contents, or with empty memories."""
-        return Decoder(self.config, len(self.image["program"]), self.image if initialised else {})
+        return Decoder(self.config, self.cycles.program.entries, self.image if initialised else {})
 
     def verilog(self, *, initialised: bool = True, name: str = MODULE) -> str:
         """The decoder's Verilog."""
@@ -78,8 +82,18 @@ class DecoderPlan:
         return [("embedding", form.embedding_digits), ("keys", form.key_digits), ("values", form.value_digits)]
 
 
+def default_fold(shape: Shape) -> Fold:
+    """A fold that a decoder for no device in particular gets."""
+    return Fold(16, 16, next(lanes for lanes in (8, 4, 2, 1) if shape.head // 2 % lanes == 0))
+
+
 def plan_decoder(
-    model: LanguageModel, fold: Fold, *, packing: str = "5t8b", array: str = "exact", context: int | None = None
+    model: LanguageModel,
+    fold: Fold | None = None,
+    *,
+    packing: str = PACKING,
+    array: str = "exact",
+    context: int | None = None,
 ) -> DecoderPlan:
     """The engine of a fold for a model.
 
@@ -88,7 +102,7 @@ def plan_decoder(
     model
         A ternary language model.
     fold
-        R, C and L.
+        R, C and L; None: `default_fold`.
     packing
         How weights are stored.
     array
@@ -100,7 +114,7 @@ def plan_decoder(
     known = model.shape.context
     if context is not None and not 1 <= context <= known:
         raise TritweaveError(f"the context is {context} tokens; {model.name} knows 1 to {known}")
-    integers = IntegerModel.of(model)
+    integers, fold = IntegerModel.of(model), fold or default_fold(model.shape)
     config = DecoderConfig(
         replace(model.shape, context=context or known),
         model.form,

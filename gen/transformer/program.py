@@ -46,6 +46,11 @@ class Program(NamedTuple):
         writer = _Writer(config)
         return cls((*writer.attention(), *writer.feed_forward()), tuple(writer.head()))
 
+    @property
+    def entries(self) -> int:
+        """Words of its memory."""
+        return len(self.block) + len(self.head)
+
     def words(self, config: DecoderConfig) -> list[int]:
         """The program as words of its memory."""
         return [

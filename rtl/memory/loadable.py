@@ -17,6 +17,16 @@ _BANK_WORDS = (2048, 1024)
 """What a block RAM of ECP5 has of 9 and of 18 bits; a rest that is smaller is one bank."""
 
 
+def banks(depth: int) -> list[range]:
+    """The words of each bank of so many; each begins at a multiple of its size, because sizes fall by powers of two."""
+    sizes, rest = [], depth
+    for words in _BANK_WORDS:
+        sizes += [words] * (rest // words)
+        rest %= words
+    ends = list(accumulate([*sizes, rest] if rest else sizes))
+    return [range(end - size, end) for end, size in zip(ends, [*sizes, rest], strict=False)]
+
+
 class LoadableMemory(wiring.Component):
     """Words of the memory image, read one a cycle, written one transfer of 32 bits a cycle.
 
@@ -64,6 +74,7 @@ class LoadableMemory(wiring.Component):
         for bits in transfers:
             check_range(name, "transfer width", bits, 1, LOAD_WIDTH)
         self.transfers, self.depth, self.writable = transfers, depth, writable
+        self._banks = banks(depth)
         self.init = [self._kept(word) for word in init]
         super().__init__(
             {
@@ -109,16 +120,6 @@ class LoadableMemory(wiring.Component):
     def _bank_of(self, address: Value) -> Value:
         """The number of the bank that has a word."""
         return sum((address >= bank.start for bank in self._banks[1:]), Const(0, 1))
-
-    @property
-    def _banks(self) -> list[range]:
-        """The words of each bank; each begins at a multiple of its size, because sizes fall by powers of two."""
-        sizes, rest = [], self.depth
-        for words in _BANK_WORDS:
-            sizes += [words] * (rest // words)
-            rest %= words
-        ends = list(accumulate([*sizes, rest] if rest else sizes))
-        return [range(end - size, end) for end, size in zip(ends, [*sizes, rest], strict=False)]
 
     def _gathered(self, m: Module) -> Value:
         """The word that the present transfer completes; a register holds the transfers before it."""

@@ -158,6 +158,16 @@ class ArrayUnit(wiring.Component):
         done = first_word + others * TileWords.pace(config, result) + answer + 1
         return Timing(issue + ArrayWalk.rest(config, result), done)
 
+    @classmethod
+    def pending(cls, config: DecoderConfig) -> int:
+        """Steps that can be at work at once: each takes a tile's words at least."""
+        return 3 + (cls.latency(config) + ANSWER_MAX) * config.lanes // config.rows
+
+    @classmethod
+    def waiting(cls, config: DecoderConfig) -> int:
+        """Depth of the memory of steps whose words are on their way."""
+        return 1 << (cls.pending(config) - 1).bit_length()
+
     def elaborate(self, platform) -> Module:
         """The walk, what it reads, the array, and the words."""
         m = Module()
@@ -187,18 +197,13 @@ class ArrayUnit(wiring.Component):
         connect(m, words.o, flipped(self.o))
         accept = self.step.valid & self.step.ready
         m.d.comb += words.step.eq(self._waiting(m, accept))
-        pending = Signal(range(self._pending + 1))
+        pending = Signal(range(self.pending(self.config) + 1))
         with m.If(accept & ~self.finished):
             m.d.sync += pending.eq(pending + 1)
         with m.If(self.finished & ~accept):
             m.d.sync += pending.eq(pending - 1)
         m.d.comb += [self.busy.eq(pending != 0), self.more.eq(Cat(pending > 1, pending > 2))]
         return m
-
-    @property
-    def _pending(self) -> int:
-        """Steps that can be at work at once: each takes a tile's words at least."""
-        return 3 + (self.latency(self.config) + ANSWER_MAX) * self.config.lanes // self.config.rows
 
     def _read_weights(self, m: Module, walk: ArrayWalk) -> data.View:
         """The weight memory, decoded; the walk reads it, or a token's way in."""
@@ -230,7 +235,7 @@ class ArrayUnit(wiring.Component):
 
     def _waiting(self, m: Module, accept: Value) -> Value:
         """The step whose words leave: steps wait for their words in a small memory."""
-        depth = 1 << (self._pending - 1).bit_length()
+        depth = self.waiting(self.config)
         m.submodules.waiting = memory = Memory(shape=self.steps.array, depth=depth, init=[])
         write, read = memory.write_port(), memory.read_port()
         end = self.o.valid & self.o.payload.last

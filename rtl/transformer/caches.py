@@ -62,6 +62,14 @@ class Caches(wiring.Component):
             }
         )
 
+    @staticmethod
+    def layouts(config: DecoderConfig) -> list[CacheConfig]:
+        """Those of the memories, one or two."""
+        keys, values = CacheConfig.keys(config), CacheConfig.values(config)
+        if config.rows != config.columns:
+            return [keys, values]
+        return [replace(keys, regions=1, words=keys.nothing + values.nothing)]
+
     def elaborate(self, platform) -> Module:
         """The writer, and one memory or two."""
         m = Module()
@@ -69,7 +77,7 @@ class Caches(wiring.Component):
         connect(m, flipped(self.keys), writer.keys)
         connect(m, flipped(self.values), writer.values)
         m.d.comb += writer.place.eq(self.place)
-        if self.config.rows == self.config.columns:
+        if len(self.layouts(self.config)) == 1:
             self._shared(m, writer)
         else:
             self._separate(m, writer)
@@ -86,9 +94,8 @@ class Caches(wiring.Component):
 
     def _shared(self, m: Module, writer: DigitWriter) -> None:
         """The same word, with rows and columns exchanged, is of the one or of the other."""
-        first = self._keys.regions * self._keys.words
-        behind = self._values.regions * self._values.words
-        config = replace(self._keys, regions=1, words=first + behind)
+        first = self._keys.nothing
+        (config,) = self.layouts(self.config)
         m.submodules.memory = memory = DigitCache(config)
         reads_keys, reads_values = self.key != self._keys.nothing, self.value != self._values.nothing
         is_value, key, value = writer.value_writes.valid, writer.key_writes.payload, writer.value_writes.payload

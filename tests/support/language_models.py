@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from golden.files.packing_hf import encode_hf
 from golden.language.format import LanguageFormat, Shape, levels
 from golden.language.model import Block, LanguageModel, Matrix
+from support.tokenizers_made import characters
 
 SMALL = Shape(vocabulary=24, hidden=16, blocks=2, heads=4, key_heads=2, head=4, intermediate=20, context=16)
 
@@ -152,3 +153,10 @@ def write_folder(folder: Path, config: dict[str, Any], tensors: dict[str, NDArra
     (folder / "config.json").write_text(json.dumps(config))
     save_file(tensors, folder / "model.safetensors")
     return folder
+
+
+def speaking_folder(folder: Path, model: LanguageModel | None = None) -> Path:
+    """A folder of a model, or of a small one of 24 tokens, with a tokenizer of characters."""
+    path = write_folder(folder, *folder_contents(model or random_model()))
+    characters("abcdefghijklmnopqrstuv\n").save(str(path / "tokenizer.json"))
+    return path
