@@ -9,13 +9,15 @@ import typer
 from boards.catalogue import BOARDS, board_named
 from boards.command import build, flash, infer_images, list_boards
 from boards.estimate_command import estimate
+from boards.language_command import generate_language, plan_language
 from boards.planning import fitting_fold, misfits, plan_for
 from boards.talk_command import talk
 from gen.bench.command import app as bench
 from gen.command import JsonOption, console, errors, progress_bar, write_json
 from gen.endings import as_a_program
 from gen.imports.command import import_weights, inspect_file
-from gen.language.command import evaluate_model
+from gen.language.command import ContextOption, check_options, evaluate_model
+from gen.language.models import is_language_model
 from gen.output.files import engine_files, write_files
 from gen.plan.command import (
     ArrayOption,
@@ -53,7 +55,8 @@ app = typer.Typer(
 
     A [bold]MODEL[/] is the name of a shipped network (mnist, mnist-small) or the path of a
     checkpoint or a scheme file (.safetensors; see golden/files/checkpoint.py and
-    golden/schemes/file.py).
+    golden/schemes/file.py); or a shipped language model (names, shakespeare, stories) or
+    the folder of one.
 
     [bold]First steps[/]
 
@@ -90,6 +93,16 @@ def tritweave(
     """Options of the command itself."""
 
 
+def _network_options(array: str, in_flight: int, divider: str | None, *, spram: bool) -> dict[str, bool]:
+    """Options that only networks have, and whether they are given."""
+    return {
+        "--array": array != "portable",
+        "--in-flight": in_flight != 2,
+        "--quantiser": divider is not None,
+        "--spram": spram,
+    }
+
+
 app.add_typer(bench, name="bench")
 
 
@@ -108,12 +121,19 @@ def plan(
     board: Annotated[
         str | None, typer.Option("--board", help=f"The engine that `build` puts on a board: {', '.join(BOARDS)}.")
     ] = None,
+    context: ContextOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Predict an engine's cycles, memories and area, and choose its fold for a device.
 
-    What fits a device or a board fits with the host link that `build` adds.
+    What fits a device or a board fits with the host link that `build` adds. Of a language model, these are a token's
+    cycles at its place, and tokens a second.
     """
+    if is_language_model(model):
+        check_options(model, _network_options(array, in_flight, divider, spram=spram))
+        plan_language(model, fold, packing, context, device, board, json_file)
+        return
+    check_options(model, {"--context": context is not None})
     if fold and device:
         raise TritweaveError(f"both --fold {fold} and --device {device} are given; one of them decides the fold")
     network, preset = load_network(model)
@@ -166,10 +186,17 @@ def generate(
     testbench: Annotated[
         bool, typer.Option("--testbench", help="Write a testbench in Verilog beside it, which checks itself.")
     ] = False,
+    context: ContextOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Write an engine's Verilog, its memory image and its lint waivers."""
+    """Write an engine's Verilog, its memory image and its lint waivers; of a language model, no image."""
     check_module_name(name)
+    if is_language_model(model):
+        others = {**_network_options(array, in_flight, divider, spram=spram), "--empty": empty}
+        check_options(model, {**others, "--testbench": testbench})
+        generate_language(model, output, fold, packing, context, name, json_file)
+        return
+    check_options(model, {"--context": context is not None})
     chosen = plan_model(model, fold, packing, array, in_flight, divider=divider, spram=spram)
     folder = output or Path("build") / chosen.network.name
     with errors.status("generating Verilog"):

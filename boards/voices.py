@@ -9,11 +9,10 @@ import numpy as np
 from boards.catalogue import Board
 from gen.language.models import Speaker
 from gen.plan.plan import Fold
-from gen.transformer.plan import DecoderPlan, plan_decoder
+from gen.transformer.plan import plan_decoder
 from golden.errors import TritweaveError
 from golden.language.decoder import Decoder
 from golden.language.generation import Generation
-from golden.language.model import LanguageModel
 from golden.language.sampler import Sampler
 from sim.side_by_side import Comparison, generate
 from sim.tokens import SimulatedDecoder
@@ -30,18 +29,6 @@ class Voice(NamedTuple):
     """Its tokens, and why they end."""
     comparison: Comparison | None = None
     """How much of it was golden's; None if it is golden's itself."""
-
-
-def engine_fold(model: LanguageModel) -> Fold:
-    """A fold that any model of the sizes of the shipped ones has room for."""
-    half = model.shape.head // 2
-    lanes = next(lanes for lanes in (8, 4, 2, 1) if half % lanes == 0)
-    return Fold(16, 16, lanes)
-
-
-def language_plan(speaker: Speaker, fold: Fold | None = None) -> DecoderPlan:
-    """The engine of a fold, or of `engine_fold`."""
-    return plan_decoder(speaker.model, fold or engine_fold(speaker.model))
 
 
 @contextmanager
@@ -79,6 +66,6 @@ def open_voice(
         yield Voice(Generation(Decoder(speaker.model), sampler, prompt, limit))
         return
     speaker.model.check_tokens(np.array([prompt]))
-    plan = language_plan(speaker, fold)
+    plan = plan_decoder(speaker.model, fold)
     with SimulatedDecoder(plan.verilog(), plan.config) as simulated:
         yield Voice(*generate(plan, simulated, sampler, prompt, limit))

@@ -1,5 +1,6 @@
 """The command `tritweave evaluate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -7,13 +8,38 @@ import typer
 
 from gen.command import JsonOption, console, progress_bar, write_json
 from gen.language.evaluate import Documents, evaluate
-from gen.language.models import load_speaker
+from gen.language.models import is_language_model, load_speaker
 from gen.language.text import documents, read_text
 from gen.tables import figures_table
+from golden.errors import TritweaveError
 
 LanguageModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A shipped language model's name, or a folder.", show_default=False)
 ]
+
+ContextOption = Annotated[
+    int | None,
+    typer.Option(
+        "--context", min=1, metavar="TOKENS", help="Of a language model: tokens that are kept. Default: all it knows."
+    ),
+]
+
+
+def check_options(model: str, others: Mapping[str, bool]) -> None:
+    """Raise if an option is given that is not for the model.
+
+    Parameters
+    ----------
+    model
+        A language model, or a network.
+    others
+        Options of the other kind, and whether they are given.
+
+    """
+    given = [name for name, is_given in others.items() if is_given]
+    if given:
+        kind = "a language model" if is_language_model(model) else "no language model"
+        raise TritweaveError(f"{model} is {kind}; leave out {', '.join(given)}")
 
 
 def evaluate_model(

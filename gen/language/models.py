@@ -24,6 +24,11 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{CONFIGURATION}"))
 
 
+def is_language_model(name: str) -> bool:
+    """Whether a model's name or path stands for a language model."""
+    return name in shipped() or (Path(name) / CONFIGURATION).is_file()
+
+
 def load_speaker(name: str) -> Speaker:
     """A shipped model by its name, or one from a folder."""
     folder = _SHIPPED / name if name in shipped() else Path(name)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gen.plan.plan import MODULE, Plan
+from gen.transformer.plan import DecoderPlan
 from golden.files.disk import write_folder
 
 WAIVERS = Path(__file__).with_name("lint.vlt")
@@ -26,6 +27,14 @@ def engine_files(plan: Plan, *, initialised: bool = True, name: str = MODULE) ->
     return {
         f"{name}.v": (plan.verilog(initialised=initialised, name=name).encode(), "Verilog, top module first"),
         f"{name}.image": (plan.image.to_bytes(), "memory image, for the load port"),
+        f"{name}.vlt": (WAIVERS.read_bytes(), "waivers for verilator --lint-only -Wall"),
+    }
+
+
+def decoder_files(plan: DecoderPlan, *, name: str = MODULE) -> dict[str, tuple[bytes, str]]:
+    """Files of a language model's decoder, its memories filled, as in `engine_files`."""
+    return {
+        f"{name}.v": (plan.verilog(name=name).encode(), "Verilog, top module first"),
         f"{name}.vlt": (WAIVERS.read_bytes(), "waivers for verilator --lint-only -Wall"),
     }
 

@@ -4,15 +4,14 @@ import pytest
 
 from boards.catalogue import board_named
 from boards.language import TEMPERATURE, spelt_tokens, story_verilog
-from boards.voices import language_plan
 from gen.language.models import Speaker, load_speaker
 from gen.plan.plan import Fold
+from gen.transformer.plan import plan_decoder
 from golden.language.decoder import Decoder
 from golden.language.generation import Generation
 from golden.language.sampler import Sampler
 from sim.line import SimulatedLine
-from support.language_models import folder_contents, random_model, write_folder
-from support.tokenizers_made import characters
+from support.language_models import speaking_folder
 
 BOARD = board_named("ulx3s-85f")
 PAUSE = 1000
@@ -20,13 +19,11 @@ PAUSE = 1000
 
 @pytest.fixture(scope="module")
 def speaker(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
-    path = write_folder(tmp_path_factory.mktemp("models") / "tiny", *folder_contents(random_model()))
-    characters("abcdefghijklmnopqrstuv\n").save(str(path / "tokenizer.json"))
-    return load_speaker(str(path))
+    return load_speaker(str(speaking_folder(tmp_path_factory.mktemp("models") / "tiny")))
 
 
 def test_a_terminal_shows_stories_that_golden_tells(speaker: Speaker) -> None:
-    plan = language_plan(speaker, Fold(4, 4, 1))
+    plan = plan_decoder(speaker.model, Fold(4, 4, 1))
     spelt = spelt_tokens(speaker.tokenizer, 24, speaker.model.start)
     assert spelt[speaker.model.start] == b"\r\n\r\n"
     decoder, expected = Decoder(speaker.model), b""
