@@ -24,9 +24,7 @@ _LOADER_LUT4 = 350  # of the flash loader, the same
 def plan_for(board: Board, network: AnyNetwork, fold: Fold | None = None, packing: str | None = None) -> Plan:
     """The network on the board's engine, of its own fold and packing if nothing is said."""
     if isinstance(network, Network) and network.normed:
-        raise TritweaveError(
-            f"boards run networks without norms; {network.name} can be simulated, its Verilog generated"
-        )
+        raise TritweaveError(f"boards run networks without norms, and {network.name} has some; it can be simulated")
     if not isinstance(network, Network):
         raise TritweaveError(
             f"boards run networks of one scale a layer, and {network.name} has more; "

@@ -7,7 +7,8 @@ is six balanced ternary digits, worth 1, 3, 9, 27, 81 and 243; a bias is a part 
 
 The sums of trits and activations are exact; each is multiplied by its mantissa, and by its group's factor where
 activations have any, and added to the row's accumulator, which is wide enough for the exact sum. One rounding follows,
-where the row leaves: a shift, to nearest, ties upwards, which is an accumulator that starts at half of a result's unit.
+where the row leaves: a shift, to nearest, ties upwards, which is an accumulator that starts at half of a result's unit;
+in a binary network downwards, so that all signs stay.
 Rounding at each segment's end would need an increment beside every multiplier and save nothing, since a row's partial
 sums must wait for its later segments in either case. The shift saves much: the quantiser behind costs some 23 LUT4 a
 bit and lane. Mantissas over one unit need no shifter between the multiplier and the accumulator; with 15 bits and a
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from golden.activations import Activations, activations_integer, group_limits, group_units, ranges
 from golden.errors import TritweaveError
-from golden.formats import MANTISSA_MAX, RESULT_BITS
+from golden.formats import MANTISSA_MAX, RESULT_BITS, STATIC
 from golden.schemes.segmented import SegmentedMatrix
 from golden.trits import balanced_ternary
 
@@ -141,6 +142,11 @@ class IntegerLayer:
         """Whether there is nothing to multiply by."""
         return len(self.parts) == 1 and bool((self.parts[0].mantissas == 1).all()) and self.rule == "int8"
 
+    @property
+    def signed(self) -> bool:
+        """Whether results are in a binary network, where signs count: these are rounded down, which keeps all signs."""
+        return self.rule in (STATIC, "binary")
+
     @cached_property
     def bound(self) -> int:
         """No partial sum of a row, in whatever order, has a larger magnitude."""
@@ -178,7 +184,7 @@ class IntegerLayer:
             )
         shift = self.shift if shift is None else shift
         quantised = self.quantised(values)
-        total = np.full((len(values), self.outputs), half(shift))
+        total = np.full((len(values), self.outputs), 0 if self.signed else half(shift))
         for part in self.parts:
             inputs = slice(*ranges(self.ends)[part.group])
             sums = _dot(quantised.values[:, inputs], part.trits)

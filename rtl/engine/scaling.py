@@ -71,6 +71,11 @@ class Scaling:
         return self.rule in GROUPED
 
     @property
+    def half(self) -> int:
+        """Half of a result's unit, which a sum starts with; none where signs count, which then all stay."""
+        return 0 if self.rule == "binary" else 1 << self.shift >> 1
+
+    @property
     def latency(self) -> int:
         """Cycles from a sum to the result that it completes."""
         return 3 if self.factors else 2
@@ -79,8 +84,8 @@ class Scaling:
 class ScaleStep(wiring.Component):
     """Multiplies each pass's sums by their mantissas, and by the factor of their inputs, and adds up a row's passes.
 
-    ``result = ReLU((Σ factor·mantissa·sum + half) >> shift)``, exact but for the shift; half is half of a result's
-    unit. Nothing in here stalls.
+    ``result = ReLU((Σ factor·mantissa·sum + half) >> shift)``, exact but for the shift; half is `Scaling.half`.
+    Nothing in here stalls.
 
     Parameters
     ----------
@@ -168,7 +173,7 @@ class ScaleStep(wiring.Component):
         m.d.comb += [read.addr.eq(place), write.addr.eq(place), write.en.eq(summed.valid)]
         for lane in lanes:
             total = Signal(signed(scaling.accumulator_bits), name=f"total_{lane}")
-            before = Mux(summed.of.opens, Const(1 << scaling.shift >> 1, row_sums.elem_shape), read.data[lane])
+            before = Mux(summed.of.opens, Const(scaling.half, row_sums.elem_shape), read.data[lane])
             m.d.comb += [total.eq(before + addends[lane]), write.data[lane].eq(total)]
             negative = summed.of.relu & total[-1]
             m.d.sync += self.o.payload.data[lane].eq(Mux(negative, 0, total >> scaling.shift))

@@ -79,14 +79,11 @@ def test_a_binary_network_s_thresholds_are_those_of_its_floats():
     assert (network.rule, network.input_type, network.source_type, network.constant) == ("binary", "int8", "uint8", 127)
     found, units = network.forward(network.prepare(images()))
     floats = forward_float(made, images() * UNIT)
-    # A sum within rounding of its threshold may fall on the other side, with which a row's sign changes.
-    exact = np.isclose(found * units, floats, atol=np.abs(floats).max() * 1e-3).all(axis=1)
-    assert exact.mean() > 0.9
+    np.testing.assert_allclose(found * units, floats, atol=np.abs(floats).max() * 4e-3)
     hidden = forward_float(made[:1], images() * UNIT)
     values = network.layers[0].forward(network.prepare(images()), network.shift).values
     assert (values[:, -1] > 0).all()
-    clear = np.abs(hidden) > 1e-3 * np.abs(hidden).max()
-    np.testing.assert_array_equal((values[:, :-1] >= 0)[clear], (hidden >= 0)[clear])
+    np.testing.assert_array_equal(values[:, :-1] >= 0, hidden >= 0)
 
 
 @pytest.mark.parametrize("kind", ["bwn", "group64", "binary"])

@@ -95,7 +95,7 @@ def by_hand(made: SegmentedMatrix, values: list[int]) -> list[int]:
                 total += factors[-1] * next(mantissas) * dot
         assert next(mantissas, None) is None
         assert abs(total) <= form.bound
-        results.append((2 * total + (1 << form.shift)) // (2 << form.shift))
+        results.append(total >> form.shift if form.signed else (2 * total + (1 << form.shift)) // (2 << form.shift))
     return results
 
 
