@@ -6,13 +6,18 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from boards.build import OUTPUTS, STEPS, BoardBuild, bitstream_folder, build_board, write_build
+from boards.build import BoardBuild, build_board, write_build
 from boards.catalogue import BOARDS, Board, board_named
 from boards.flash import flash_board
 from boards.infer import BITSTREAM, NETLIST, SIMULATED, infer
+from boards.language_build import LanguageOptions
+from boards.language_command import build_language
+from boards.placement import OUTPUTS, STEPS, bitstream_folder
 from boards.planning import board_figures, misfits, plan_for
 from boards.sources import board_sources
 from gen.command import JsonOption, console, progress_bar, write_json
+from gen.language.command import ContextOption, check_options
+from gen.language.models import is_language_model, load_speaker
 from gen.output.files import write_files
 from gen.plan.command import FOLD_HELP, Model, PackingOption
 from gen.plan.examples import LabelsOption, LogitsOption, VectorsOption, interface, read_examples, write_logits
@@ -60,7 +65,10 @@ def build(
     packing: PackingOption = None,
     demo: Annotated[
         bool,
-        typer.Option("--demo", help="Built-in images instead of the host link, answers on LEDs or seven segments."),
+        typer.Option(
+            "--demo",
+            help="No host link: built-in images, answers on LEDs or seven segments; or stories on the serial line.",
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the placement.")] = 1,
     output: Annotated[
@@ -69,12 +77,18 @@ def build(
     verilog: Annotated[
         bool, typer.Option("--verilog", help="Write the board's Verilog and constraints, and build nothing.")
     ] = False,
+    context: ContextOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Build a board's bitstream for a model: synthesise, place, route, pack (minutes).
 
     The exit status is 0 only if the board's clock is reached.
     """
+    if is_language_model(model):
+        options = LanguageOptions(Fold.parse(fold) if fold else None, packing, context, demo=demo)
+        build_language(board_named(board), load_speaker(model), options, seed, output, json_file, verilog=verilog)
+        return
+    check_options(model, {"--context": context is not None})
     chosen, plan = _plan(board, model, fold, packing)
     if verilog:
         sources = write_files(output or bitstream_folder(chosen), board_sources(chosen, plan, demo=demo), OUTPUTS)
@@ -158,9 +172,8 @@ def build_table(made: BoardBuild) -> Table:
     plan, board = made.plan, made.board
     title = f"{plan.network.name} on {board.name}, {plan.fold}, {plan.config.packing}, {board.array} array"
     table = figures_table(title)
-    for kind, (used, available) in made.utilisation.items():
-        table.add_row(kind, f"{used:,} of {available:,}, {used / available:.0%}")
-    table.add_row("clock", f"{board.clock_hz / 1e6:g} MHz, met: up to {made.fmax_mhz:.1f} MHz (seed {made.seed})")
+    for what, text in made.place_rows():
+        table.add_row(what, text)
     table.add_row("images a second", f"{made.images_per_s:,.0f} in the engine")
     if not made.demo:
         table.add_row("over the host link", f"{made.hosted_images_per_s:,.1f} images a second at {board.baud:,} baud")

@@ -4,9 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
-from boards.build import build_board, find_packer
+from boards.build import build_board
 from boards.catalogue import Board
 from boards.netlist import cell_library
+from boards.placement import find_packer
 from gen.builds import kept_build
 from gen.plan.plan import MODULE, Plan
 from gen.processes import run_program

@@ -4,8 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from boards.build import bitstream_folder, bitstream_name, flash_name
+from boards.build import flash_name
 from boards.catalogue import Board
+from boards.placement import bitstream_folder, bitstream_name
 from golden.errors import TritweaveError
 
 _SOURCES = {

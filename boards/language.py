@@ -1,10 +1,13 @@
 """A language model on a board: behind its host link, or telling stories without a host."""
 
+from collections.abc import Callable
+
 from boards.catalogue import Board
 from boards.planning import core_verilog
 from gen.language.models import Speaker
 from gen.language.tokenizer import Tokenizer
 from gen.output.hosted_decoder import decoder_image_number, hosted_decoder, link_config
+from gen.transformer.fit import Beside
 from gen.transformer.plan import DecoderPlan
 from golden.language.scalars import Scalars
 from rtl.demo.storyteller import Storyteller
@@ -13,6 +16,7 @@ TEMPERATURE = 0.8
 """Of the stories."""
 PAUSE_SECONDS = 2.0
 """Between two of them."""
+_STORY_LUT4 = 400
 _BETWEEN = b"\r\n\r\n"
 
 
@@ -41,6 +45,18 @@ def story_verilog(board: Board, plan: DecoderPlan, speaker: Speaker, *, pause_se
     )
     details = {"line": f"{board.baud} baud, 8 data bits, no parity, 1 stop bit", "temperature": TEMPERATURE}
     return core_verilog(board, core, _parameters(plan), details)
+
+
+def story_beside(speaker: Speaker) -> Callable[[DecoderPlan], Beside]:
+    """What is beside a decoder that tells stories: foremost the table of its tokens' bytes."""
+
+    def beside(plan: DecoderPlan) -> Beside:
+        spelt = spelt_tokens(speaker.tokenizer, plan.config.shape.vocabulary, plan.model.start)
+        size = sum(map(len, spelt))
+        place = size.bit_length() + max(map(len, spelt)).bit_length()
+        return Beside(_STORY_LUT4, [(size, 8), (len(spelt), place)])
+
+    return beside
 
 
 def spelt_tokens(tokenizer: Tokenizer, count: int, start: int) -> list[bytes]:

@@ -25,6 +25,11 @@ def board_sources(board: Board, plan: Plan, *, demo: bool = False) -> dict[str, 
     """
     check_fit(board, plan, demo_misfits(board, plan) if demo else misfits(board, plan))
     verilog = demo_verilog(board, plan) if demo else board_verilog(board, plan)
+    return verilog_sources(board, verilog) | {f"{MODULE}.image": (plan.image.to_bytes(), "memory image")}
+
+
+def verilog_sources(board: Board, verilog: str) -> dict[str, tuple[bytes, str]]:
+    """The same of any Verilog of a board's FPGA."""
     ports = [bit for port in listed_ports(verilog) for bit in port_bits(port.name, port.width)]
     family, part = board.device.family, board.part
     suffix, result = ("pcf", "--asc") if family == "ice40" else ("lpf", "--textcfg")
@@ -36,5 +41,4 @@ def board_sources(board: Board, plan: Plan, *, demo: bool = False) -> dict[str, 
     return {
         f"{MODULE}.v": (verilog.encode(), "Verilog of the board's FPGA, top module first"),
         f"{MODULE}.{suffix}": (constraints.encode(), "constraints: pins and clock"),
-        f"{MODULE}.image": (plan.image.to_bytes(), "memory image"),
     }

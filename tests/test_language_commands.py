@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from boards.catalogue import board_named
+from boards.language_build import LanguageBuild, LanguageOptions, plan_for_options
 from gen.language.models import load_speaker
 from gen.plan.plan import Fold
+from gen.tools import Tools
 from gen.transformer.cycles import DecoderCycles
 from gen.transformer.plan import plan_decoder
 from gen.verilog import listed_ports
@@ -112,6 +114,30 @@ def test_a_simulated_decoder_talks_as_the_model_does(folder: str, tmp_path: Path
     assert found["cycles_simulated"] == found["cycles_predicted"]
 
 
+def test_a_board_s_verilog_has_the_link_or_tells_stories(folder: str, tmp_path: Path) -> None:
+    speaker, board = load_speaker(folder), board_named("ulx3s-25f")
+    for demo, ports in (([], {"clk", "rx", "tx"}), (["--demo"], {"clk", "rx", "tx", "display"})):
+        files = ["-o", str(tmp_path / "out"), "--fold", "4x4x1", *demo]
+        assert invoke("build", board.name, folder, "--verilog", *files).exit_code == 0
+        verilog = (tmp_path / "out" / "tritweave.v").read_text()
+        assert {port.name for port in listed_ports(verilog)} == ports
+        assert 'LOCATE COMP "tx" SITE' in (tmp_path / "out" / "tritweave.lpf").read_text()
+    options = LanguageOptions(Fold(4, 4, 1), "2b", 9, demo=True)
+    plan = plan_for_options(board, speaker, options)
+    assert (plan.config.packing, plan.config.shape.context, plan.config.array) == ("2b", 9, "exact-ecp5")
+    placed = {"utilization": {"DP16KD": {"used": 3, "available": 56}}, "fmax": {"clk": {"achieved": 61.5}}}
+    (tmp_path / "tritweave.bit").write_bytes(b"bits")
+    tools = Tools("yosys", "nextpnr", {"yosys": "0"})
+    made = LanguageBuild(board, 4, tools, tmp_path / "tritweave.bit", placed, plan, demo=True)
+    made.write(tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tritweave.bit", "report.json"}
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["fmax_mhz"], report["timing_met"], report["seed"]) == (61.5, True, 4)
+    assert (report["fold"], report["context"], report["demo"]) == ("4x4x1", 9, True)
+    assert report["cycles_last"] == plan.cycles.token(8).total
+    assert report["tokens_per_s_last"] == board.clock_hz / report["cycles_last"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -123,6 +149,8 @@ def test_a_simulated_decoder_talks_as_the_model_does(folder: str, tmp_path: Path
         (("plan", "MODEL", "--fold", "4x4x1", "--device", "ecp5-25f"), "one of them decides the fold"),
         (("plan", "MODEL", "--board", "ulx3s-25f", "--device", "ecp5-25f"), "decides --device"),
         (("plan", "MODEL", "--board", "ulx3s-25f", "--fold", "64x64x2"), "does not fit ulx3s-25f at 64x64x2"),
+        (("build", "ulx3s-25f", "MODEL", "--fold", "64x64x2"), "does not fit ulx3s-25f at 64x64x2"),
+        (("build", "ulx3s-25f", "mnist-small", "--context", "4"), "leave out --context"),
         (("plan", "stories", "--board", "ulx3s-12f"), r"block RAMs of 32; .*ulx3s-85f would do"),
     ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from boards import build
-from boards.build import STEPS, BoardBuild, build_board
+from boards import placement
+from boards.build import BoardBuild, build_board
 from boards.catalogue import board_named
+from boards.placement import STEPS
 from boards.planning import board_verilog, plan_for
 from gen.plan.plan import Fold, Plan
 from golden.errors import TritweaveError
@@ -62,7 +63,7 @@ def test_a_bitstream_is_built_once_and_its_figures_agree(name: str, tmp_path: Pa
 
 def test_the_rate_over_the_line_is_that_of_its_bytes() -> None:
     board, plan = board_named("icebreaker"), small_plan("icebreaker")
-    made = BoardBuild(board, plan, 1, build.find_tools("ice40"), Path(), {"utilization": {}, "fmax": {}})
+    made = BoardBuild(board, 1, placement.find_tools("ice40"), Path(), {"utilization": {}, "fmax": {}}, plan)
     # Number of the image, 20 values and 4 results of 4 bytes, each frame with header, CRC-32, code and delimiter.
     sizes = [len(Frame(1, 1, bytes(count)).to_bytes()) for count in (4 + 20, 4 * 4)]
     assert sizes == [24 + 12, 16 + 12]
@@ -72,7 +73,7 @@ def test_the_rate_over_the_line_is_that_of_its_bytes() -> None:
 
 def test_a_clock_that_is_missed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     placed = {"utilization": {}, "fmax": {"clk": {"achieved": 17.9}, "other": {"achieved": 99.0}}}
-    monkeypatch.setattr(build, "_place", lambda *_: (Path(), placed))
+    monkeypatch.setattr(placement, "_place", lambda *_: (Path(), placed))
     with pytest.raises(
         TritweaveError, match=r"icebreaker misses its clock: 17.9 MHz of 24 MHz with --seed 7; try --seed 8"
     ):
