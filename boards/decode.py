@@ -2,12 +2,13 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from boards.build import build_board
 from boards.catalogue import Board
 from boards.netlist import cell_library
-from boards.placement import find_packer
+from boards.placement import Placed, find_packer
 from gen.builds import kept_build
 from gen.plan.plan import MODULE, Plan
 from gen.processes import run_program
@@ -19,6 +20,11 @@ _PORTS = ("clk", "rx", "tx")
 
 
 def decoded_verilog(board: Board, plan: Plan) -> str:
+    """Verilog of the bitstream of a network's board, see `decoded`."""
+    return decoded(board, lambda: build_board(board, plan))
+
+
+def decoded(board: Board, build: Callable[[], Placed]) -> str:
     """Verilog of a board's bitstream, models of its cells included; those of PLLs are left to `sim.cells`.
 
     Raises
@@ -37,7 +43,7 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
         raise TritweaveError(
             f"{DECODER} is not on PATH; it comes with IceStorm, on Debian: apt-get install fpga-icestorm"
         )
-    made = build_board(board, plan)
+    made = build()
     ports = board.pins().ports
     pins = "".join(f"set_io {port} {ports[port].site}\n" for port in _PORTS)
     # The package is the last of nextpnr's options.
@@ -51,8 +57,8 @@ def decoded_verilog(board: Board, plan: Plan) -> str:
     folder = kept_build(
         "boards", f"{board.name}-decoded", {"pins.pcf": pins}, [made.bitstream.parent.name, *decode], make
     )
-    decoded = (folder / "decoded.v").read_text()
-    return f"{cell_library(made.tools, device.family)}\n{_with_plain_header(decoded)}"
+    plain = _with_plain_header((folder / "decoded.v").read_text())
+    return f"{cell_library(made.tools, device.family)}\n{plain}"
 
 
 def _with_plain_header(verilog: str) -> str:

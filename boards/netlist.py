@@ -13,13 +13,18 @@ from golden.files.disk import read_bytes
 
 
 def netlist_verilog(board: Board, plan: Plan) -> str:
-    """Verilog of the synthesised netlist and of Yosys's models of its cells.
+    """Verilog of the synthesised netlist of a network's board, see `synthesised`."""
+    return synthesised(board, board_verilog(board, plan))
+
+
+def synthesised(board: Board, verilog: str) -> str:
+    """Verilog of the synthesised netlist of a board's FPGA, and of Yosys's models of its cells.
 
     Those of PLLs and of ECP5's block RAM are left to `sim.cells`.
     """
     family = board.device.family
     tools = find_tools(family)
-    netlist = tools.synthesise(board.part, MODULE, board_verilog(board, plan)).verilog()
+    netlist = tools.synthesise(board.part, MODULE, verilog).verilog()
     return f"{cell_library(tools, family)}\n{netlist}"
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from boards.catalogue import board_named
-from boards.voices import GOLDEN, PORTS, open_voice
+from boards.voices import BITSTREAM, GOLDEN, NETLIST, SIMULATED, Engine, check_port, open_voice
 from gen.command import JsonOption, errors, write_json
-from gen.language.command import LanguageModelArgument
+from gen.language.command import ContextOption, LanguageModelArgument
 from gen.language.models import load_speaker
-from gen.plan.command import FOLD_HELP
+from gen.plan.command import FOLD_HELP, PackingOption
 from gen.plan.plan import Fold
 from golden.errors import TritweaveError
 from golden.language.sampler import Sampler
@@ -33,16 +33,25 @@ def talk(
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another text, unless the temperature is 0.")] = 0,
     port: Annotated[
-        str, typer.Option("--port", help=f"What computes: {', '.join(PORTS)}. All but `{GOLDEN}` are compared with it.")
+        str,
+        typer.Option(
+            "--port",
+            help=f"What computes: `{GOLDEN}`, the model; compared with it, `{SIMULATED}`: the engine in Verilator, "
+            f"`{NETLIST}`: a board as synthesised, `{BITSTREAM}`: as decoded (HX8K); or a board's serial port.",
+        ),
     ] = GOLDEN,
     board: Annotated[
         str | None,
-        typer.Option("--board", help=f"Of the engine, for its clock. Default: {_BOARD}.", show_default=False),
+        typer.Option("--board", help=f"The board, or whose clock counts. Default: {_BOARD}.", show_default=False),
     ] = None,
     fold: Annotated[str | None, typer.Option("--fold", metavar="RxCxL", help=FOLD_HELP)] = None,
+    packing: PackingOption = None,
+    context: ContextOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Let a language model write, token by token, until it ends, or its context is full.
+
+    A board has the fold, packing and context that it was built with.
 
     With an engine, the exit status is 0 only if every token, logit and cycle is as it should be.
     """
@@ -50,10 +59,11 @@ def talk(
         raise TritweaveError("the prompt is empty; leave --prompt out to let the model begin")
     speaker = load_speaker(model)
     begun = [speaker.model.start, *speaker.tokenizer.encode([prompt or ""])[0]]
-    sampler, chosen = Sampler(temperature, seed), board_named(board) if board else None
+    sampler, chosen = Sampler(temperature, seed), board_named(board or _BOARD)
+    check_port(port, given=any(option is not None for option in (board, fold, packing, context)))
     text, made = codecs.getincrementaldecoder("utf-8")("replace"), []
-    options = {"board": chosen, "fold": Fold.parse(fold) if fold else None}
-    with open_voice(port, speaker, begun, tokens, sampler, **options) as voice:
+    engine = Engine(chosen, Fold.parse(fold) if fold else None, packing, context)
+    with open_voice(port, speaker, begun, tokens, sampler, engine) as voice:
         _say(prompt or "")
         started = time.perf_counter()
         for token in voice.generation:
@@ -74,7 +84,7 @@ def talk(
     }
     found = voice.comparison
     if found:
-        clock_hz = (chosen or board_named(_BOARD)).clock_hz
+        clock_hz = chosen.clock_hz
         figures |= {**found.figures(clock_hz), "simulated_tokens_per_s": rate}
         errors.print(
             f"{found.tokens_equal} of {len(found.choices)} choices and the logits of {found.logits_equal} equal to the "

@@ -50,6 +50,7 @@ class Choice(NamedTuple):
     expected: int
     logits_equal: bool
     cycles: int
+    """As predicted, if nobody knows them."""
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Comparison:
     choices
         Of each token behind which one was wanted.
     cycles_predicted, cycles_simulated
-        Of each token, the prompt's too.
+        Of each token, the prompt's too, whose cycles are known.
     saturated
         Elements of the residual that golden cut to its width.
 
@@ -147,6 +148,7 @@ class _Beside(Decoder):
         super().__init__(replace(plan.model, shape=plan.config.shape))
         self._plan, self._simulated, self._settings, self.found = plan, simulated, settings, found
         self.taken: Taken | None = None
+        self.cycles = 0
 
     def forward(self, tokens: NDArray[np.integer[Any]], sequences: Sequences) -> Logits:
         """One sequence."""
@@ -155,8 +157,11 @@ class _Beside(Decoder):
         for position, token in enumerate(tokens[0].tolist(), start):
             sample = position == sequences.position - 1
             self.taken = self._simulated.take(token, first=position == 0, sample=sample, settings=self._settings)
-            self.found.cycles_simulated.append(self.taken.cycles)
-            self.found.cycles_predicted.append(self._plan.token_cycles(position, sample=sample))
+            self.cycles = self._plan.token_cycles(position, sample=sample)
+            if self.taken.cycles is not None:
+                self.found.cycles_predicted.append(self.cycles)
+                self.found.cycles_simulated.append(self.taken.cycles)
+                self.cycles = self.taken.cycles
         self.found.saturated = sequences.saturated
         return logits
 
@@ -175,5 +180,5 @@ class _Chooser(Sampler):
         assert taken.choice is not None
         assert taken.logits is not None
         equal = np.array_equal(logits.values.reshape(-1), taken.logits)
-        self._decoder.found.choices.append(Choice(taken.choice, expected, equal, taken.cycles))
+        self._decoder.found.choices.append(Choice(taken.choice, expected, equal, self._decoder.cycles))
         return taken.choice

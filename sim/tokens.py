@@ -28,8 +28,8 @@ class Settings(NamedTuple):
 class Taken(NamedTuple):
     """What became of a token."""
 
-    cycles: int
-    """From its being taken until the next one could be."""
+    cycles: int | None
+    """From its being taken until the next one could be; None: nobody knows."""
     chosen: int | None
     """Cycles until the choice was there; None without one."""
     choice: int | None

@@ -111,7 +111,7 @@ def test_talk_is_what_the_decoder_chooses(folder: Path, speaker: Speaker, tmp_pa
         (("--prompt", ""), "the prompt is empty; leave --prompt out"),
         (("--prompt", "a" * 16), "the sequence has 17 tokens; the context of tiny holds 16"),
         (("--prompt", "A"), "the text has 'A', for which"),
-        (("--port", "lpt1"), "port 'lpt1' is not known; the ports are golden"),
+        (("--port", "/dev/tty-none", "--fold", "4x4x1"), "port /dev/tty-none does not exist; ports found"),
         (("--temperature", "-1"), r"the temperature is -1\.0; it is 0, or from"),
         (("--seed", "-4"), "the seed is -4"),
     ],

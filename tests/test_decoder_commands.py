@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from boards import voices
 from boards.catalogue import board_named
 from boards.language_build import LanguageBuild, LanguageOptions, plan_for_options
 from gen.language.models import load_speaker
@@ -104,14 +105,21 @@ def test_a_decoder_s_verilog_computes_a_token_in_a_four_state_simulator(folder: 
         assert choice == f"choice {np.argmax(expected)}", mode
 
 
-def test_a_simulated_decoder_talks_as_the_model_does(folder: str, tmp_path: Path) -> None:
-    arguments = ("talk", folder, "--prompt", "ab", "--temperature", "1", "--seed", "3", "--tokens", "6")
-    expected, text = figures_of(tmp_path, *arguments)
-    found, simulated = figures_of(tmp_path, *arguments, "--port", "sim", "--fold", "4x4x1")
-    assert found["token_numbers"] == expected["token_numbers"]
-    assert text.splitlines()[0] == simulated.splitlines()[0]
-    assert found["tokens"] == found["tokens_equal"] == found["logits_equal"]
-    assert found["cycles_simulated"] == found["cycles_predicted"]
+def test_a_board_talks_over_its_line_as_the_model_does(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same FPGA before synthesis, which takes minutes.
+    monkeypatch.setattr(voices, "synthesised", lambda _, verilog: verilog)
+    arguments = ("talk", folder, "--prompt", "ab", "--temperature", "1", "--tokens", "6")
+    for seed in ("3", "4"):
+        expected, text = figures_of(tmp_path, *arguments, "--seed", seed)
+        options = ("--port", "netlist", "--board", "ulx3s-25f", "--fold", "4x4x1")
+        found, told = figures_of(tmp_path, *arguments, "--seed", seed, *options)
+        assert (found["token_numbers"], found["reason"]) == (expected["token_numbers"], expected["reason"])
+        assert told.splitlines()[0] == text.splitlines()[0]
+        choices = len(expected["token_numbers"]) + (expected["reason"] == "end token")
+        assert found["tokens_equal"] == found["logits_equal"] == choices
+        assert found["tokens_per_s"] > 0
 
 
 def test_a_board_s_verilog_has_the_link_or_tells_stories(folder: str, tmp_path: Path) -> None:
