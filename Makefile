@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.run
 	$(BIN)/tritweave generate mnist -o build/mnist
 	$(BIN)/tritweave simulate mnist --images 1000 --json build/mnist/figures.json
+	$(BIN)/tritweave talk stories --port sim --fold 16x16x8 --prompt "Once upon a time" --tokens 60 --json build/story.json
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
