@@ -10,6 +10,7 @@ from golden.errors import TritweaveError
 from golden.network import Layer
 from golden.schemes.integer import IntegerLayer
 from rtl.engine.config import EngineConfig
+from rtl.engine.sequencer import Sequencer
 from rtl.memory.activation_buffer import ActivationBuffer
 
 _STEADY = (24, 96, 384, 1536)
@@ -46,7 +47,7 @@ class Cycles:
         norm = self.config.norm
         normed = norm.sum_latency + norm.output_latency + words - 1 if norm else 0
         before = words - 1 + normed + self.config.quantizer.latency
-        return self.latency - (before + first_chunk - 1 + ActivationBuffer.FILL)
+        return self.latency - (before + first_chunk - 1 + ActivationBuffer.FILL + Sequencer.CHOICE + 1)
 
     @cached_property
     def array(self) -> int:

@@ -9,9 +9,13 @@ from golden.schemes.integer import IntegerLayer
 from rtl.engine.config import EngineConfig
 from rtl.engine.engine import Engine
 from rtl.engine.sequencer import Sequencer
+from rtl.engine.walk import Walk
 from rtl.memory.activation_buffer import ActivationBuffer
+from rtl.quantiser.config import QuantizerConfig
 
 _NEVER = 1 << 62
+_SEEN = ActivationBuffer.FILL + Sequencer.CHOICE
+"""Cycles from the last word of a layer's first chunk to the soonest in which it can be given to the array."""
 
 
 class Times(NamedTuple):
@@ -78,12 +82,14 @@ class _Timeline:
         # Vectors in front of the norms; since when one can be taken on there, and since when an input.
         self._unnormed: list[_Waiting] = []
         self._norm_free, self._input_free = 0, 0
-        self._dividers, self._inputs_quantised = 0, 0
+        # The last handover out of the quantiser, since when its dividers are free, and how many inputs have left it.
+        self._handed, self._dividers, self._inputs_quantised = -_NEVER, 0, 0
         # By vector: its next layer, since when that one's entry of the program is read, and what arrives for its first
         # and its further layers.
         self._layer, self._program_read = [0] * self._vectors, [0] * self._vectors
         self._inputs, self._hidden = [_Arrival()] * self._vectors, [_Arrival()] * self._vectors
-        self._tile = -_NEVER  # cycle of the last tile's last chunk
+        # The cycle of the last tile's last chunk, and of the last start of a final layer.
+        self._tile, self._turn = -_NEVER, -_NEVER
 
     def times(self) -> list[Times]:
         """Follow all vectors."""
@@ -155,24 +161,22 @@ class _Timeline:
     def _next_leaving(self) -> tuple[int, _Waiting | None]:
         """The cycle in which the next vector is handed to the dividers, and that vector.
 
-        While nothing leaves, the quantiser picks a candidate in every cycle, from the last word of the vector before
-        on: the lowest channel's of the vectors that are stored. It hands the candidate over in the next cycle if its
-        largest magnitude is known by then, and otherwise picks again. So a candidate stays one until its handover,
-        unless a vector of a lower channel is stored before; and as vectors are stored in the order of their last words,
-        one look at each of them in that order finds the one that is handed over.
+        It is chosen as soon as any can be, once the first word of the one before has been read: of those that can be
+        chosen, the lowest channel's. Those whose last word is still to come cannot come before.
         """
+        if not self._waiting:
+            return _NEVER, None
         quantizer = self._config.quantizer
-        handover, candidate = _NEVER, None
-        for vector in sorted(self._waiting, key=lambda vector: vector.last_word):
-            picked = max(vector.last_word + quantizer.store_latency, self._dividers - 1)
-            if candidate is None or (picked < handover and vector.channel < candidate.channel):
-                handover, candidate = max(picked + 1, vector.last_word + quantizer.handover_latency), vector
-        return handover, candidate
+        measured = min(vector.last_word for vector in self._waiting) + quantizer.choice_latency
+        chosen = max(measured, self._handed + 1)
+        can_be = [vector for vector in self._waiting if vector.last_word + quantizer.choice_latency <= chosen]
+        handover = max(chosen + 1 + quantizer.preparation_latency, self._dividers)
+        return handover, min(can_be, key=lambda vector: vector.channel)
 
     def _leave(self, cycle: int, vector: _Waiting) -> None:
         """A vector leaves the quantiser for the activation buffer."""
         self._waiting.remove(vector)
-        self._dividers = cycle + vector.words
+        self._handed, self._dividers = cycle, cycle + vector.words
         arrival = _Arrival(cycle + self._config.quantizer.output_latency, vector.words)
         if vector.channel < self._vectors:
             self._hidden[vector.channel] = arrival
@@ -180,9 +184,9 @@ class _Timeline:
             self._inputs[self._inputs_quantised % self._vectors] = arrival
             self._inputs_quantised += 1
             if self._config.norm:
-                self._input_free = cycle + 1
+                self._input_free = cycle + QuantizerConfig.REOPENING
             else:
-                self._next_word = cycle + 1
+                self._next_word = cycle + QuantizerConfig.REOPENING
 
     def _ready(self, vector: int) -> int:
         """The soonest cycle in which a vector's next layer can be given to the array, as far as is known."""
@@ -190,13 +194,14 @@ class _Timeline:
         arrival = self._hidden[vector] if layer else self._inputs[vector]
         ready = max(
             self._program_read[vector],
-            arrival.first + min(self._config.columns // self._config.lanes, arrival.words) - 1,
+            arrival.first + min(self._config.columns // self._config.lanes, arrival.words) - 1 + _SEEN,
         )
         if layer < len(self._sizes) - 1:
             return ready
         if vector != len(self._left) % self._vectors:
             return _NEVER
-        return max(ready, self._left[-self._vectors] + 1 if len(self._left) >= self._vectors else 0)
+        left = self._left[-self._vectors] if len(self._left) >= self._vectors else -_NEVER
+        return max(ready, max(self._turn, left) + 1 + Sequencer.CHOICE)
 
     def _run(self, vector: int, cycle: int) -> int:
         """Give the array a vector's next layer; the cycle of its last chunk."""
@@ -207,12 +212,13 @@ class _Timeline:
         # The first tile may have to wait for its chunks, the others find all of them.
         end = cycle
         for start, behind in size.passes:
-            readable = arrival.first + min(behind * chunk_words, arrival.words) - 1 + ActivationBuffer.FILL
+            readable = arrival.first + min(behind * chunk_words, arrival.words) - 1 + ActivationBuffer.FILL + Walk.LOOK
             end = self._tile = max(end + behind - start, readable, self._tile + interval)
         apart = sum(max(behind - start, interval) for start, behind in size.passes)
         first, self._tile = end, end + (size.tiles - 1) * apart
         last_word = self._tile + config.tile_latency + size.last_words - 1
         if final:
+            self._turn = cycle
             self._left.append(last_word + Engine.QUEUE_LATENCY)
         else:
             for tile in range(first, self._tile, apart):
@@ -226,7 +232,7 @@ class _Timeline:
             self._inputs[vector] = _Arrival()
         else:
             self._hidden[vector] = _Arrival()
-        self._program_read[vector] = cycle + Sequencer.FETCH
+        self._program_read[vector] = cycle + Sequencer.FETCH + Sequencer.CHOICE
         self._layer[vector] = 0 if final else layer + 1
         return self._tile
 

@@ -25,7 +25,6 @@ from rtl.engine.norm_config import NormConfig, Norming
 from rtl.engine.scaling import Scaling
 from rtl.limits import check_multiple, check_range
 from rtl.memory.activation_buffer import ActivationBuffer, BufferConfig
-from rtl.memory.loadable import LoadableMemory
 from rtl.quantiser.config import DIVIDERS, QuantizerConfig
 
 ARRAYS: dict[str, type[MacArray]] = {
@@ -131,8 +130,8 @@ class EngineConfig:
 
     @property
     def chunk_latency(self) -> int:
-        """Cycles from a chunk's start to its arrival at the array: its activations' way or its weights', the longer."""
-        return max(ActivationBuffer.LATENCY, LoadableMemory.LATENCY)
+        """Cycles from a chunk's start to its arrival at the array: its activations' way; its weights wait for them."""
+        return ActivationBuffer.LATENCY
 
     @property
     def array_latency(self) -> int:

@@ -195,14 +195,12 @@ class Engine(wiring.Component):
         m.d.comb += [
             buffer.region.eq(sequencer.region),
             buffer.address.eq(sequencer.chunk),
-            buffer.clear.eq(sequencer.clear),
-            sequencer.available.eq(buffer.available),
-            sequencer.filled.eq(buffer.filled),
+            sequencer.begun.eq(buffer.begun),
+            sequencer.whole.eq(buffer.whole),
+            sequencer.written.eq(buffer.written),
             sequencer.waiting.eq(parts.intake.waiting),
-            array.activations.eq(delayed(m, buffer.chunk, latency - ActivationBuffer.LATENCY, "activations")),
-            Value.cast(array.weights).eq(
-                delayed(m, Value.cast(parts.decoder.o), latency - LoadableMemory.LATENCY, "weights")
-            ),
+            array.activations.eq(buffer.chunk),
+            Value.cast(array.weights).eq(Value.cast(parts.decoder.o)),
             Cat(array.valid, array.first, array.last).eq(delayed(m, control, latency, "chunk")),
         ]
 
@@ -275,10 +273,11 @@ class Engine(wiring.Component):
         starts, tile = coming[0], drain.tile.shape()(coming[1:])
         with m.If(starts & (tile.vector != drain.source)):
             m.d.sync += correction.eq(corrections[tile.vector])
+        weight = delayed(m, sequencer.weight, self.config.chunk_latency - LoadableMemory.LATENCY, "weight")
         m.d.comb += [
             self.memories["program"].address.eq(sequencer.layer),
             self.memories["corrections"].address.eq(correction),
-            self.memories["weights"].address.eq(sequencer.weight),
+            self.memories["weights"].address.eq(weight),
             Value.cast(sequencer.program).eq(self.memories["program"].data),
             Cat(drain.corrections.as_value(), *scales).eq(self.memories["corrections"].data),
             decoder.i.eq(self.memories["weights"].data),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,14 +26,15 @@ class Sequencer(wiring.Component):
 
     Input vectors take turns, too: the first is vector 0's, the next vector 1's. Each has a region of the activation
     buffer for its input and one for what its layers give: region v holds the results of vector v's layers, region
-    ``vectors + v`` its input. A layer starts in the cycle after the one in which
+    ``vectors + v`` its input. A layer starts in the cycle after the one in which the array starts its last chunk of
+    another layer, or has none, and the layer is ready. It is, `CHOICE` cycle after
 
-    - the array starts its last chunk of another layer, or has none;
-    - the first chunk of the layer's input is readable in the next cycle;
-    - the layer's entry of the program is there, `FETCH` cycles after the vector's layer before it started;
-    - for the final layer: the results of vectors before it, `vectors` back, have left, and it is the vector's turn.
+    - the first chunk of its input can be read;
+    - its entry of the program is there, `FETCH` cycles after the vector's layer before it started;
+    - for the final layer: the results of vectors before it, `vectors` back, left in the cycle before, and it has become
+      the vector's turn, which it does in the cycle after the start of the final layer of the vector before it.
 
-    If several could start, the next vector goes before the one whose layer has just run.
+    If several are ready, the next vector goes before the one whose layer has just run.
 
     Parameters
     ----------
@@ -71,8 +72,10 @@ class Sequencer(wiring.Component):
         In, 1: an input vector has entered, at least in part, whose first layer has not run.
     idle
         Out, 1: no vector is in the engine.
-    available, filled, clear
-        As the activation buffer's.
+    begun, whole, written
+        In: as the activation buffer's.
+    clear
+        Out, a bit for each region of the activation buffer: in this cycle its last chunk starts for the last time.
     left
         In, 1: the last word of a vector's results has left the engine.
     issue
@@ -88,10 +91,13 @@ class Sequencer(wiring.Component):
     group
         Out: in a scaling engine, the number of the group of inputs that it belongs to.
 
-    Throughput: one chunk a cycle, as far as activations are available and tiles are `DrainConfig.interval` apart.
+    Throughput: one chunk a cycle, as far as activations can be read, see `Walk`, and tiles are `DrainConfig.interval`
+    apart.
 
     """
 
+    CHOICE = 1
+    """The register that says which vectors' next layers are ready."""
     FETCH = 1 + LoadableMemory.LATENCY + 1
     """Cycles from a layer's start to its vector's next one: the address, the program memory, the layer's register."""
 
@@ -106,8 +112,9 @@ class Sequencer(wiring.Component):
     first_gains: data.View
     waiting: Signal
     idle: Signal
-    available: data.View
-    filled: Signal
+    begun: Signal
+    whole: Signal
+    written: Signal
     clear: Signal
     left: Signal
     issue: Signal
@@ -149,8 +156,9 @@ class Sequencer(wiring.Component):
                 **{name: Out(data.ArrayLayout(bits, vectors + 1)) for name, bits in normed.items()},
                 "waiting": In(1),
                 "idle": Out(1),
-                "available": In(buffer.counts),
-                "filled": In(2 * vectors),
+                "begun": In(2 * vectors),
+                "whole": In(2 * vectors),
+                "written": In(buffer.chunk),
                 "clear": Out(2 * vectors),
                 "left": In(1),
                 "issue": Out(1),
@@ -169,13 +177,11 @@ class Sequencer(wiring.Component):
         m = Module()
         m.submodules.walk = walk = Walk(tiles=self.tiles, buffer=self.buffer, drain=self.drain)
         step, vector = Walk.layer(self.tiles, self.buffer, self.drain), Signal(init=self.vectors - 1)
-        running, start = Signal(step), Signal()
-        active, finish = walk.active, walk.finish
+        start, active, finish = Signal(), walk.active, walk.finish
         m.d.comb += [
-            walk.step.eq(running),
             walk.start.eq(start),
-            walk.available.eq(Array(self.available[region] for region in range(2 * self.vectors))[self.region]),
-            walk.filled.eq(self.filled.bit_select(self.region, 1)),
+            walk.whole.eq(self.whole.bit_select(self.region, 1)),
+            walk.written.eq(self.written),
             Cat(self.issue, self.first, self.last, self.chunk).eq(Cat(walk.issue, walk.first, walk.last, walk.chunk)),
             self.tile.eq(walk.tile),
             self.group.eq(walk.group),
@@ -197,28 +203,27 @@ class Sequencer(wiring.Component):
             m.d.sync += weights[vector].eq(self.weight + 1)
 
         due, busy = Signal(), Signal(range(self.vectors + 1))  # whose results are next; vectors with results to leave
-        ready, chosen = Signal(self.vectors), Signal()
-        # A region that is being read is cleared before the next layer starts.
-        there = [
-            self.filled[region] | ((self.available[region] != 0) & ~(active & (self.region == region)))
-            for region in range(2 * self.vectors)
-        ]
+        # Regions whose first chunk is there and whose layer has not started; vectors whose next layer is ready.
+        offered, ready, chosen = Signal(2 * self.vectors), Signal(self.vectors), Signal()
         for index in each:
-            input_there = Mux(initial[index], there[self.vectors + index], there[index])
+            input_there = Mux(initial[index], offered[self.vectors + index], offered[index])
             may_end = (due == index) & (busy != self.vectors)
-            m.d.comb += ready[index].eq(fetched[index] & input_there & (~steps[index].final | may_end))
+            m.d.sync += ready[index].eq(fetched[index] & input_there & (~steps[index].final | may_end))
+        # In the cycle after its start, a layer still counts as ready.
+        started = registered(m, start, "started")
+        usable = [ready[index] & ~(started & (vector == index)) for index in each]
         if self.vectors > 1:
             # The other one goes before the vector whose layer has just run.
-            other = ~vector
-            m.d.comb += chosen.eq(Mux(ready.bit_select(other, 1), other, vector))
-        m.d.comb += start.eq((~active | finish) & ready.any())
+            m.d.comb += chosen.eq(Mux(Cat(usable).bit_select(~vector, 1), ~vector, vector))
+        m.d.comb += [start.eq((~active | finish) & Cat(usable).any()), walk.step.eq(Array(steps)[chosen])]
+        region = Mux(initial[chosen], self.vectors + chosen, chosen)
+        m.d.sync += offered.eq((offered | self.begun) & ~(start << region))
         final = Array(step.final for step in steps)[chosen]
         number = Mux(final, 0, numbers[chosen] + 1)
         with m.If(start):
             m.d.sync += [
                 vector.eq(chosen),
-                Value.cast(running).eq(Array(step.as_value() for step in steps)[chosen]),
-                self.region.eq(Mux(initial[chosen], self.vectors + chosen, chosen)),
+                self.region.eq(region),
                 self.weight.eq(Mux(initial[chosen], 0, weights[chosen])),
                 self.layer.eq(number),
                 numbers[chosen].eq(number),

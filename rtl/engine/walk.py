@@ -30,13 +30,13 @@ class Walk(wiring.Component):
     Members
     -------
     step
-        In, `layer` of these parameters: the layer; steady while it is active.
+        In, `layer` of these parameters: the layer, with `start`.
     start
-        In, 1: its first chunk can be read in the next cycle, and there is a layer from then on.
-    available
-        In: chunks that can be read of them.
-    filled
-        In, 1: in the next cycle one chunk more can be read of them.
+        In, 1: there is a layer from the next cycle on, and its first chunk can be read.
+    whole
+        In, 1: all of its chunks can be read.
+    written
+        In: otherwise, how many.
     active
         Out, 1: there is a layer.
     issue
@@ -52,14 +52,18 @@ class Walk(wiring.Component):
     finish
         Out, 1: it is the layer's last.
 
-    Throughput: one chunk a cycle, as far as they are available and tiles or passes are `DrainConfig.interval` apart.
+    Throughput: one chunk a cycle, as far as tiles or passes are `DrainConfig.interval` apart; a chunk starts `LOOK`
+    cycle after it can be read, or later.
 
     """
 
+    LOOK = 1
+    """The register that says whether the next chunk can be read."""
+
     step: data.View
     start: Signal
-    available: Signal
-    filled: Signal
+    whole: Signal
+    written: Signal
     active: Signal
     issue: Signal
     first: Signal
@@ -75,8 +79,8 @@ class Walk(wiring.Component):
             {
                 "step": In(self.layer(tiles, buffer, drain)),
                 "start": In(1),
-                "available": In(buffer.counts.elem_shape),
-                "filled": In(1),
+                "whole": In(1),
+                "written": In(buffer.chunk),
                 "active": Out(1),
                 "issue": Out(1),
                 "first": Out(1),
@@ -104,50 +108,58 @@ class Walk(wiring.Component):
         return data.StructLayout(fields)
 
     def elaborate(self, platform) -> Module:
-        """Counters of tiles and chunks, and whether the next chunk can be read."""
+        """Counters of tiles and chunks. What decides whether a chunk starts, and what it ends, is in flags."""
         m = Module()
-        step = self.step
-        tile, last_tile = Signal(indices(self.tiles)), Signal()
+        step, tile = Signal(self.step.shape()), Signal(indices(self.tiles))
+        # Whether the array's next chunk can be read, the drain can take another tile, the tile is the layer's last,
+        # and the pass is the first over its chunks, which may still be coming.
+        readable, spaced, last_tile, fresh = Signal(), Signal(init=1), Signal(), Signal()
         apart = Signal(indices(self.drain.interval))  # cycles until the drain can take another tile
-        readable, closes = Signal(), Signal()
+        closes, remains_fresh, following = Signal(), Signal(), Signal.like(self.chunk)
+        ends, tile_ends = Signal(), Signal()
         m.d.comb += [
-            self.issue.eq(self.active & readable & (~self.last | (apart == 0))),
-            last_tile.eq(tile == step.last_tile),
+            self.issue.eq(self.active & readable & (~self.last | spaced)),
+            ends.eq(self.issue & self.last),
+            tile_ends.eq(ends & closes),
             self.tile.relu.eq(step.relu),
             self.tile.final.eq(step.final),
             self.tile.end.eq(last_tile & closes),
             self.tile.last_word.eq(Mux(last_tile, step.last_drain, self.drain.interval - 1)),
-            self.finish.eq(self.issue & self.last & self.tile.end),
+            self.finish.eq(tile_ends & last_tile),
         ]
+        m.d.sync += spaced.eq(apart <= 1)
         with m.If(apart != 0):
             m.d.sync += apart.eq(apart - 1)
-        with m.If(self.issue & self.last):
-            m.d.sync += apart.eq(self.drain.interval - 1)
-            with m.If(closes):
-                m.d.sync += tile.eq(tile + 1)
+        with m.If(ends):
+            m.d.sync += [apart.eq(self.drain.interval - 1), spaced.eq(self.drain.interval == 1)]
+            m.d.sync += fresh.eq(remains_fresh)
+        with m.If(tile_ends):
+            m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 1 == step.last_tile)]
+        with m.If(self.issue):
+            m.d.sync += self.chunk.eq(following)
+        unread = Mux(self.issue, following, self.chunk)
+        coming = Mux(ends, remains_fresh, fresh)
+        m.d.sync += readable.eq(~coming | self.whole | (self.written != unread))
         with m.If(self.finish):
             m.d.sync += [self.active.eq(0), tile.eq(0)]
         with m.If(self.start):
-            m.d.sync += self.active.eq(1)
-        # Whether `chunk` is among those available, known a cycle ahead.
-        with m.If(self.start | self.filled):
-            m.d.sync += readable.eq(1)
+            m.d.sync += [step.eq(self.step), self.active.eq(1), readable.eq(1), fresh.eq(1)]
+            m.d.sync += last_tile.eq(self.step.last_tile == 0)
         if self.drain.groups:
-            self._passes(m, readable, closes)
-        else:
-            m.d.comb += [self.first.eq(self.chunk == 0), self.last.eq(self.chunk == step.last_chunk), closes.eq(1)]
-            with m.If(self.issue):
-                m.d.sync += self.chunk.eq(Mux(self.last, 0, self.chunk + 1))
-            with m.If(~(self.start | self.filled) & self.issue & ~self.last):
-                m.d.sync += readable.eq(self.available > self.chunk + 1)
+            self._passes(m, step, closes, remains_fresh, following)
+            return m
+        m.d.comb += [self.first.eq(self.chunk == 0), following.eq(Mux(self.last, 0, self.chunk + 1)), closes.eq(1)]
+        with m.If(self.issue):
+            m.d.sync += self.last.eq(following == step.last_chunk)
+        with m.If(self.start):
+            m.d.sync += self.last.eq(self.step.last_chunk == 0)
         return m
 
-    def _passes(self, m: Module, readable: Signal, closes: Signal) -> None:
+    def _passes(self, m: Module, step: data.View, closes: Signal, remains_fresh: Signal, following: Signal) -> None:
         """Which chunk follows which, where a tile is made of passes."""
-        step = self.step
         begin, end, plane = (Signal.like(signal) for signal in (self.chunk, self.chunk, step.last_plane))
-        repeats, side = Signal(), Signal()
-        following, new_begin = Signal.like(self.chunk), Signal.like(self.chunk)
+        repeats, side, first_tile = Signal(), Signal(), Signal()
+        new_begin = Signal.like(self.chunk)
         # A segment ends after its chunks, or with the inner inputs; the side path with all.
         short = step.last_inner - begin < step.last_segment
         m.d.comb += [
@@ -155,6 +167,7 @@ class Walk(wiring.Component):
             end.eq(Mux(side, step.last_chunk, Mux(short, step.last_inner, begin + step.last_segment))),
             repeats.eq(plane != Mux(side, step.last_side_plane, step.last_plane)),
             closes.eq(~repeats & (end == step.last_chunk)),
+            remains_fresh.eq(first_tile & ~repeats & ~closes),
             self.first.eq(self.chunk == begin),
             self.last.eq(self.chunk == end),
             self.tile.opens.eq((begin == 0) & (plane == 0)),
@@ -162,11 +175,11 @@ class Walk(wiring.Component):
             new_begin.eq(Mux(repeats, begin, Mux(closes, 0, end + 1))),
             following.eq(Mux(self.last, new_begin, self.chunk + 1)),
         ]
-        with m.If(self.issue):
-            m.d.sync += self.chunk.eq(following)
-            with m.If(~(self.start | self.filled)):
-                m.d.sync += readable.eq(self.available > following)
-            with m.If(self.last):
-                m.d.sync += [begin.eq(new_begin), plane.eq(Mux(repeats, plane + 1, 0))]
-                with m.If(~repeats):
-                    m.d.sync += self.group.eq(Mux(closes, 0, self.group + 1))
+        with m.If(self.issue & self.last):
+            m.d.sync += [begin.eq(new_begin), plane.eq(Mux(repeats, plane + 1, 0))]
+            with m.If(~repeats):
+                m.d.sync += self.group.eq(Mux(closes, 0, self.group + 1))
+            with m.If(closes):
+                m.d.sync += first_tile.eq(0)
+        with m.If(self.start):
+            m.d.sync += first_tile.eq(1)

@@ -50,9 +50,14 @@ class BufferConfig:
         return indices(max(self.depths))
 
     @property
-    def counts(self) -> data.ArrayLayout:
-        """Shape of a number of chunks for each region."""
-        return data.ArrayLayout(range(max(self.depths) + 1), len(self.depths))
+    def address(self) -> range:
+        """Shape of an address in the memory, where the regions lie one behind the other."""
+        return indices(sum(self.depths))
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """For each region, the address of its first chunk."""
+        return tuple(sum(self.depths[:region]) for region in range(len(self.depths)))
 
 
 class ActivationBuffer(wiring.Component):
@@ -69,30 +74,31 @@ class ActivationBuffer(wiring.Component):
         In, stream of `words` (signed(8), lanes): vectors, one after another; always ready. What a partly filled last
         chunk holds in its other lanes is left over from earlier: their weights are zero.
     into
-        In, `BufferConfig.region`: the vector's region, which must be empty when its first word comes.
-    clear
-        In, a bit for each region: forget its vector, which must be whole.
-    available
-        Out, `BufferConfig.counts`: chunks that can be read.
-    filled
-        Out, a bit for each region: in the next cycle one chunk more can be read.
+        In, `BufferConfig.region`: the vector's region, whose vector before it is lost.
+    begun
+        Out, a bit for each region: its vector's first chunk is complete, in this cycle only.
+    whole
+        Out, a bit for each region: all of its vector can be read.
+    written
+        Out, `BufferConfig.chunk`: how many chunks can be read of the vector that is on its way.
     region, address
         In, `BufferConfig.region` and `BufferConfig.chunk`: the chunk to read.
     chunk
         Out, ArrayLayout(signed(8), columns): that chunk, `LATENCY` cycles later.
 
-    A chunk is available `FILL` cycle after its last word. Throughput: one word in and one chunk out a cycle.
+    A chunk can be read `FILL` cycle after its last word. Throughput: one word in and one chunk out a cycle.
 
     """
 
-    LATENCY = 2
+    LATENCY = 3
+    """The address, the memory and its output register."""
     FILL = 1
 
     i: stream.Interface
     into: Signal
-    clear: Signal
-    available: data.View
-    filled: Signal
+    begun: Signal
+    whole: Signal
+    written: Signal
     region: Signal
     address: Signal
     chunk: data.View
@@ -103,9 +109,9 @@ class ActivationBuffer(wiring.Component):
             {
                 "i": In(stream.Signature(words(ACTIVATION, config.lanes), always_ready=True)),
                 "into": In(config.region),
-                "clear": In(len(config.depths)),
-                "available": Out(config.counts),
-                "filled": Out(len(config.depths)),
+                "begun": Out(len(config.depths)),
+                "whole": Out(len(config.depths)),
+                "written": Out(config.chunk),
                 "region": In(config.region),
                 "address": In(config.chunk),
                 "chunk": Out(data.ArrayLayout(ACTIVATION, config.columns)),
@@ -116,16 +122,14 @@ class ActivationBuffer(wiring.Component):
         """A memory written by groups of lanes, one region behind the other."""
         m = Module()
         lanes, groups = self.config.lanes, self.config.columns // self.config.lanes
-        depths = self.config.depths
-        bases = Array(sum(depths[:region]) for region in range(len(depths)))
+        bases = Array(self.config.bases)
         m.submodules.memory = memory = Memory(
-            shape=data.ArrayLayout(ACTIVATION, self.config.columns), depth=len(indices(sum(depths))), init=[]
+            shape=data.ArrayLayout(ACTIVATION, self.config.columns), depth=len(self.config.address), init=[]
         )
         write, read = memory.write_port(granularity=lanes), memory.read_port()
-        group = Signal(indices(groups))
-        full = Signal()
+        group, full = Signal(indices(groups)), Signal()
         m.d.comb += [
-            write.addr.eq(Array(base + self.available[region] for region, base in enumerate(bases))[self.into]),
+            write.addr.eq(bases[self.into] + self.written),
             full.eq(self.i.valid & ((group == groups - 1) | self.i.payload.last)),
         ]
         for index in range(groups):
@@ -134,13 +138,13 @@ class ActivationBuffer(wiring.Component):
                 m.d.comb += write.data[index * lanes + lane].eq(self.i.payload.data[lane])
         with m.If(self.i.valid):
             m.d.sync += group.eq(Mux(full, 0, group + 1))
-        for region in range(len(depths)):
-            count = self.available[region]
-            m.d.comb += self.filled[region].eq(full & (self.into == region))
-            with m.If(self.clear[region]):
-                m.d.sync += count.eq(0)
-            with m.Elif(self.filled[region]):
-                m.d.sync += count.eq(count + 1)
-        m.d.comb += read.addr.eq(bases[self.region] + self.address)
+        with m.If(full):
+            m.d.sync += self.written.eq(Mux(self.i.payload.last, 0, self.written + 1))
+        for region in range(len(self.config.depths)):
+            here = full & (self.into == region)
+            m.d.comb += self.begun[region].eq(here & (self.written == 0))
+            with m.If(here):
+                m.d.sync += self.whole[region].eq(self.i.payload.last)
+        m.d.comb += read.addr.eq(registered(m, (bases[self.region] + self.address)[: len(read.addr)], "read_address"))
         m.d.comb += self.chunk.eq(registered(m, read.data, "output", reset_less=True))
         return m

@@ -1,20 +1,17 @@
-"""The way into the quantiser's memory: which words can enter, where they go, and how much there is of each vector."""
+"""The way into the quantiser's memory: which words can enter, where they go, and where each vector ends."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.pipeline import delayed
 from rtl.quantiser.config import QuantizerConfig
 
 
 class Arrivals(wiring.Component):
-    """Counts the words of each channel's vector, from its first word to its handover to the way out.
+    """Places the words of each channel's vector, from its first word to its handover to the way out.
 
-    A vector is *ended* once its last word has been accepted, and *stored* once that word is in the memory, which is a
-    cycle later, and the divider's preparation has passed: vectors leave as soon as they are measured, in whatever order
-    that is. Its channel's next vector can enter after its handover, a word at a time into the places that it
-    leaves.
+    Once a vector's last word has been accepted, its channel's next vector can enter after its handover, in a cycle
+    behind each in which one of its own words has left, and freely behind the last of these.
 
     Parameters
     ----------
@@ -31,15 +28,14 @@ class Arrivals(wiring.Component):
         Out, `QuantizerConfig.address`: where it goes.
     written, written_last, written_channel
         Out: `valid` & `ready`, that and `last`, and `channel`, one cycle later, when the word is written.
-    stored
-        Out, a bit for each channel: its vector is in the memory and not handed over yet.
-    words
-        Out, `QuantizerConfig.counts`: words that have entered of the vector that is not handed over yet.
+    ends
+        Out, ArrayLayout(`QuantizerConfig.address`, channels): of each vector that is whole, where its last word is.
+    single
+        Out, a bit for each channel: its vector, which is whole, has one word.
     handover, candidate
-        In: the vector of channel `candidate` is handed over; it is stored.
-    leaving, leaving_channel, unread
-        In: a vector leaves that was handed over before; its channel; the address of the first of its words that
-        still have to be read.
+        In: the vector of channel `candidate` is handed over; it is whole.
+    left, left_last, left_channel
+        In: a word has been read that was handed over; it is its vector's last; the vector's channel.
 
     """
 
@@ -51,13 +47,13 @@ class Arrivals(wiring.Component):
     written: Signal
     written_last: Signal
     written_channel: Signal
-    stored: Signal
-    words: data.View
+    ends: data.View
+    single: Signal
     handover: Signal
     candidate: Signal
-    leaving: Signal
-    leaving_channel: Signal
-    unread: Signal
+    left: Signal
+    left_last: Signal
+    left_channel: Signal
 
     def __init__(self, config: QuantizerConfig):
         self.config = config
@@ -71,31 +67,28 @@ class Arrivals(wiring.Component):
                 "written": Out(1),
                 "written_last": Out(1),
                 "written_channel": Out(config.channel),
-                "stored": Out(len(config.depths)),
-                "words": Out(config.counts),
+                "ends": Out(config.places),
+                "single": Out(len(config.depths)),
                 "handover": In(1),
                 "candidate": In(config.channel),
-                "leaving": In(1),
-                "leaving_channel": In(config.channel),
-                "unread": In(range(sum(config.depths) + 1)),
+                "left": In(1),
+                "left_last": In(1),
+                "left_channel": In(config.channel),
             }
         )
 
     def elaborate(self, platform) -> Module:
-        """Counters of words and two flags a channel."""
+        """A place and a few flags a channel."""
         m = Module()
-        depths, bases = self.config.depths, self.config.bases
-        entered = Array(Signal(range(depth + 1), name=f"entered_{index}") for index, depth in enumerate(depths))
-        ended = Array(Signal(name=f"ended_{index}") for index in range(len(depths)))
-        stored = Array(Signal(name=f"stored_{index}") for index in range(len(depths)))
-        places = Array(bases[index] + entered[index] for index in range(len(depths)))
-        # A word may take the place of one that has left. All channels are looked at before one is chosen.
-        has_room = Array(
-            ~ended[index]
-            & (entered[index] != depth)
-            & (~self.leaving | (self.leaving_channel != index) | (places[index] < self.unread))
-            for index, depth in enumerate(depths)
-        )
+        bases, channels = self.config.bases, range(len(self.config.depths))
+        places = Array(Signal(self.config.address, name=f"place_{index}", init=bases[index]) for index in channels)
+        highest = Array(base + depth - 1 for base, depth in zip(bases, self.config.depths, strict=True))
+        # Of a channel: its vector is whole; it still has its first place; the vector before it leaves; and has just.
+        whole = Array(Signal(name=f"whole_{index}") for index in channels)
+        first = Array(Signal(name=f"first_{index}", init=1) for index in channels)
+        leaving = Array(Signal(name=f"leaving_{index}") for index in channels)
+        passed = Signal(len(channels))
+        has_room = Array(~whole[index] & (~leaving[index] | passed[index]) for index in channels)
         accept = Signal()
         m.d.comb += [
             self.ready.eq(has_room[self.channel]),
@@ -106,15 +99,18 @@ class Arrivals(wiring.Component):
             self.written.eq(accept),
             self.written_last.eq(accept & self.last),
             self.written_channel.eq(self.channel),
+            passed.eq(self.left << self.left_channel),
         ]
-        for index in range(len(depths)):
-            m.d.comb += [self.stored[index].eq(stored[index]), self.words[index].eq(entered[index])]
-        written = Cat(self.written_last, self.written_channel)
-        prepared = delayed(m, written, self.config.preparation_latency, "prepared")
-        with m.If(prepared[0]):
-            m.d.sync += stored[prepared[1:]].eq(1)
+        for index in channels:
+            m.d.comb += [self.ends[index].eq(places[index]), self.single[index].eq(first[index])]
         with m.If(accept):
-            m.d.sync += [entered[self.channel].eq(entered[self.channel] + 1), ended[self.channel].eq(self.last)]
+            # A vector that is too long stays, because it has no last word.
+            m.d.sync += whole[self.channel].eq(self.last | (self.address == highest[self.channel]))
+            m.d.sync += places[self.channel].eq(Mux(self.last, self.address, self.address + 1))
+            m.d.sync += first[self.channel].eq(first[self.channel] & self.last)
+        with m.If(self.left & self.left_last):
+            m.d.sync += leaving[self.left_channel].eq(0)
         with m.If(self.handover):
-            m.d.sync += [ended[self.candidate].eq(0), stored[self.candidate].eq(0), entered[self.candidate].eq(0)]
+            m.d.sync += [whole[self.candidate].eq(0), first[self.candidate].eq(1), leaving[self.candidate].eq(1)]
+            m.d.sync += places[self.candidate].eq(Array(bases)[self.candidate])
         return m

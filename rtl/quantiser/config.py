@@ -1,6 +1,7 @@
 """The configuration of the activation quantiser: its rule, its latencies, and what passes through it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from amaranth.hdl import ShapeLike, signed
 from amaranth.lib import data
@@ -46,6 +47,9 @@ class QuantizerConfig:
     groups: int = 1
     divider: str = "restoring"
 
+    REOPENING: ClassVar[int] = 2
+    """Cycles from a vector's handover to the first in which a word of its channel's next one can enter."""
+
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise TritweaveError(f"quantiser: rule is {self.rule!r}; it is one of {', '.join(RULES)}")
@@ -87,24 +91,23 @@ class QuantizerConfig:
 
     @property
     def preparation_latency(self) -> int:
-        """Cycles from a vector's largest magnitude to its divisor."""
+        """Cycles from a vector's choice to its divisor."""
         return DIVIDERS[self.divider].preparation_latency(self.width - 1) if self.divided else 0
 
     @property
-    def store_latency(self) -> int:
+    def choice_latency(self) -> int:
         """Cycles from the transfer of a vector's last word to the first in which it can be chosen to leave."""
-        return 2 + self.preparation_latency
+        return 1 + self.tree_latency
 
     @property
     def handover_latency(self) -> int:
         """Cycles from the transfer of a vector's last word to the soonest handover to the way out."""
-        # A group's largest magnitude takes a cycle through its memory.
-        return 1 + self.tree_latency + self.grouped + self.preparation_latency
+        return self.choice_latency + 1 + self.preparation_latency
 
     @property
     def output_latency(self) -> int:
-        """Cycles from a vector's handover to its first quantised word."""
-        return 1 + self.division_latency
+        """Cycles from a vector's handover to its first quantised word: the memory and its output register first."""
+        return 2 + self.division_latency
 
     @property
     def latency(self) -> int:
@@ -117,14 +120,19 @@ class QuantizerConfig:
         return indices(len(self.depths))
 
     @property
-    def counts(self) -> data.ArrayLayout:
-        """Shape of a number of words for each channel."""
-        return data.ArrayLayout(range(max(self.depths) + 1), len(self.depths))
-
-    @property
     def address(self) -> range:
         """Shape of an address in the memory, where the channels' vectors lie one behind the other."""
         return indices(sum(self.depths))
+
+    @property
+    def places(self) -> data.ArrayLayout:
+        """Shape of an address for each channel."""
+        return data.ArrayLayout(self.address, len(self.depths))
+
+    @property
+    def flags(self) -> data.StructLayout:
+        """What is known of a word on its way out: whether there is one, its place in its vector, and whose that is."""
+        return data.StructLayout({"valid": 1, "first": 1, "last": 1, "channel": self.channel})
 
     @property
     def bases(self) -> tuple[int, ...]:

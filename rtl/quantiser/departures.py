@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,10 +12,9 @@ from rtl.quantiser.config import QuantizerConfig
 class Departures(wiring.Component):
     """Reads vector after vector, each in one piece, a word in each cycle in which the way out moves.
 
-    While no vector leaves, and in the cycle in which one's last word does, a *candidate* is picked: of the stored
-    vectors, the one of the lowest channel. Its first word is read in the same cycle, so that the register behind the
-    memory costs none. In the next cycle the candidate is handed over if it is measured; otherwise another is picked,
-    which may be the same.
+    Of the vectors that are measured, the one of the lowest channel becomes the *candidate*, as soon as there is none or
+    the first word of the one before has been read. Once its divisor is prepared and no other vector leaves, it
+    is handed over.
 
     Parameters
     ----------
@@ -26,99 +25,99 @@ class Departures(wiring.Component):
     -------
     enable
         In, 1: the way out moves; while 0, nothing is read.
-    stored
-        In, a bit for each channel: its vector is in the memory and not handed over yet.
-    words
-        In, `QuantizerConfig.counts`: how many words it has.
     measured
-        In, a bit for each channel: in the next cycle, what must be known of its vector is known.
+        In, a bit for each channel: its vector can be chosen from the next cycle on.
+    ends, single
+        In: as the ones of `rtl.quantiser.arrivals.Arrivals`.
+    prepared
+        In, 1: the candidate can be handed over.
+    chosen
+        Out, 1: there is a new candidate in this cycle.
+    handover, candidate
+        Out: the vector of channel `candidate` is handed over, and its first word read.
     address
         Out, `QuantizerConfig.address`: the word to read, if `enable`.
-    handover, candidate
-        Out: the vector of channel `candidate` is handed over; its first word was read before.
-    leave, last, channel
-        Out: a word leaves, the one that was read before; it is its vector's last; the vector's channel. With
-        `handover` it is the vector's first.
-    leaving, leaving_channel, unread
-        Out: a vector leaves that was handed over before; its channel; the address of the next word.
+    leave
+        Out, `QuantizerConfig.flags`: of the word that is read.
+    left
+        Out, `QuantizerConfig.flags`: of the word that was read; with `enable`, it moves on.
 
     """
 
     enable: Signal
-    stored: Signal
-    words: data.View
     measured: Signal
-    address: Signal
+    ends: data.View
+    single: Signal
+    prepared: Signal
+    chosen: Signal
     handover: Signal
     candidate: Signal
-    leave: Signal
-    last: Signal
-    channel: Signal
-    leaving: Signal
-    leaving_channel: Signal
-    unread: Signal
+    address: Signal
+    leave: data.View
+    left: data.View
 
     def __init__(self, config: QuantizerConfig):
         self.config = config
         super().__init__(
             {
                 "enable": In(1),
-                "stored": In(len(config.depths)),
-                "words": In(config.counts),
                 "measured": In(len(config.depths)),
-                "address": Out(config.address),
+                "ends": In(config.places),
+                "single": In(len(config.depths)),
+                "prepared": In(1),
+                "chosen": Out(1),
                 "handover": Out(1),
                 "candidate": Out(config.channel),
-                "leave": Out(1),
-                "last": Out(1),
-                "channel": Out(config.channel),
-                "leaving": Out(1),
-                "leaving_channel": Out(config.channel),
-                "unread": Out(range(sum(config.depths) + 1)),
+                "address": Out(config.address),
+                "leave": Out(config.flags),
+                "left": Out(config.flags),
             }
         )
 
     def elaborate(self, platform) -> Module:
         """The candidate, and the vector that leaves. What decides is in flags: the memory's address is far away."""
         m = Module()
-        channels, bases = range(len(self.config.depths)), self.config.bases
-        words = Array(self.words[index] for index in channels)
-        measured = Array(self.measured[index] for index in channels)
-        # Of the candidate: whether there is one, is measured, has one word; its words.
-        present, candidate_measured, single = Signal(), Signal(), Signal()
-        length = Signal.like(self.words[0])
-        # Of the vector that leaves: its words still in the memory, and whether that is one.
-        remaining, one_remains = Signal.like(length), Signal()
-
-        others = [self.stored[index] & (self.candidate != index) for index in channels]
-        pick, picked = Signal(), Signal.like(self.candidate)
+        bases, channels = Array(self.config.bases), len(self.config.depths)
+        known, lowest = Signal(channels), Signal.like(self.candidate)
+        # Of the candidate: whether there is one; is handed over; has one word; where its last word is.
+        present, handed, single, end = Signal(), Signal(), Signal(), Signal(self.config.address)
+        # Of the vector that leaves, behind its first word: whether there is one; that is its last word; its end.
+        leaving, ending, leaving_end = Signal(), Signal(), Signal(self.config.address)
+        leaving_channel = Signal.like(self.candidate)
+        choose, taken, continues = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.handover.eq(present & candidate_measured & ~self.leaving & self.enable),
-            self.leave.eq((self.handover | self.leaving) & self.enable),
-            self.last.eq(Mux(self.leaving, one_remains, single)),
-            self.channel.eq(Mux(self.leaving, self.leaving_channel, self.candidate)),
-            pick.eq(self.last | ~(self.leaving | self.handover)),
-            picked.eq(Mux(self.handover, _lowest(others), _lowest(list(self.stored)))),
-            self.address.eq(Mux(pick, Array(bases)[picked], self.unread)),
+            taken.eq(self.left.valid & self.left.first & self.enable),
+            choose.eq((~present | taken) & known.any()),
+            lowest.eq(_lowest(list(known))),
+            self.handover.eq(present & ~handed & self.prepared & ~leaving & self.enable),
+            self.leave.valid.eq(self.handover | leaving),
+            self.leave.first.eq(~leaving),
+            self.leave.last.eq(Mux(leaving, ending, single)),
+            self.leave.channel.eq(Mux(leaving, leaving_channel, self.candidate)),
+            continues.eq((self.handover | (leaving & self.enable)) & ~self.leave.last),
         ]
-        m.d.sync += candidate_measured.eq(measured[self.candidate])
-        with m.If(self.enable):
+        m.d.sync += [known.eq((known | self.measured) & ~(choose << lowest)), self.chosen.eq(choose)]
+        with m.If(choose):
             m.d.sync += [
-                present.eq(pick & Mux(self.handover, Cat(others).any(), self.stored.any())),
-                self.unread.eq(Mux(pick, Array(base + 1 for base in bases)[picked], self.unread + 1)),
+                present.eq(1),
+                handed.eq(0),
+                self.candidate.eq(lowest),
+                single.eq(self.single.bit_select(lowest, 1)),
+                end.eq(Array(self.ends[index] for index in range(channels))[lowest]),
             ]
-            with m.If(pick):
-                m.d.sync += [
-                    self.candidate.eq(picked),
-                    candidate_measured.eq(measured[picked]),
-                    length.eq(words[picked]),
-                    single.eq(words[picked] == 1),
-                ]
-        with m.If(self.leave):
-            left = Mux(self.leaving, remaining, length)
-            m.d.sync += [self.leaving.eq(~self.last), remaining.eq(left - 1), one_remains.eq(left == 2)]
+        with m.Elif(taken):
+            m.d.sync += present.eq(0)
         with m.If(self.handover):
-            m.d.sync += self.leaving_channel.eq(self.candidate)
+            m.d.sync += [handed.eq(1), leaving_channel.eq(self.candidate), leaving_end.eq(end)]
+        with m.If(self.enable):
+            m.d.sync += [leaving.eq(continues), self.left.eq(self.leave)]
+        with m.If(continues):
+            m.d.sync += [
+                self.address.eq(self.address + 1),
+                ending.eq(self.address + 1 == Mux(leaving, leaving_end, end)),
+            ]
+        with m.Elif(~leaving | self.enable):
+            m.d.sync += self.address.eq(bases[Mux(choose, lowest, self.candidate)])
         return m
 
 

@@ -1,6 +1,6 @@
 """The interface of the quantiser's divider, which every implementation of it shares."""
 
-from amaranth.hdl import Module, ShapeLike, Signal, Value, unsigned
+from amaranth.hdl import Const, Module, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -87,9 +87,9 @@ class RoundingDivider(wiring.Component):
         return 0
 
     @classmethod
-    def prepare(cls, m: Module, peak: Value, start: Value, name: str) -> Value:
-        """The divisor of m = `peak`, at least 1, which is valid with `start`, and as long as the divisor is needed.
+    def prepare(cls, m: Module, peak: Value, start: Value) -> tuple[Value, Value]:
+        """The divisor of m = `peak`, at least 1, and whether it is known: from its latency on, 0 in the cycles before.
 
-        Whatever this takes is a submodule of that name; it is told of one m at a time.
+        `peak` is valid with `start`, and as long as the divisor is needed. Whatever this takes is a submodule.
         """
-        return peak
+        return peak, Const(1)

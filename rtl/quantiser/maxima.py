@@ -18,12 +18,13 @@ def largest(m: Module, values: Sequence[Value], cycles: int) -> Value:
 def vector_maxima(m: Module, value: Value, into: Value, channels: int, handed: Value, leaving: Value) -> list[Signal]:
     """By channel, the largest magnitude of the vector that enters, or 1, so that a zero vector's quotients are zeros.
 
-    `value` is the largest magnitude of a word that enters the vector of channel `into`, or 0. In the cycle after its
-    handover, `handed` is 1 and `leaving` is its channel, which begins anew behind that cycle.
+    `value` is the largest magnitude of a word that enters the vector of the channel whose bit of `into` is 1. In the
+    last cycle in which a vector's is needed, `handed` is 1 and `leaving` is its channel, which begins anew.
     """
     peaks = [Signal(len(value), name=f"peak_{index}", init=1) for index in range(channels)]
-    peak = Array(peaks)[into]
-    m.d.sync += peak.eq(Mux(value > peak, value, peak))
+    for index, peak in enumerate(peaks):
+        with m.If(into[index] & (value > peak)):
+            m.d.sync += peak.eq(value)
     with m.If(handed):
         m.d.sync += Array(peaks)[leaving].eq(1)
     return peaks

@@ -15,6 +15,8 @@ from rtl.quantiser.reciprocal import Reciprocal, ReciprocalConfig
 
 _QUOTIENT_BITS = ACTIVATION_MAX.bit_length()
 _FACTOR_BITS = 18
+_AROUND = 3
+"""Registers around a multiplier: of its factors, in its middle, and of its product."""
 
 
 class MultiplyingDivider(RoundingDivider):
@@ -28,9 +30,9 @@ class MultiplyingDivider(RoundingDivider):
     multiple of 1/m, and so at least ``1/(2m) > 2**-(w+1) >= 2**w / 2**k`` away from every half, as k is at least
     2w + 1: d carries it over none, and leaves none within ``2**w / 2**k`` above one.
 
-    Latency `latency`: two registers in front of the multipliers, the pieces of the product, their sum, the rounding,
-    the sign. A lane takes three multipliers of 18 x 18 bits, if a has no more. Interface: `RoundingDivider`, without
-    `int4`.
+    Latency `latency`: moving up and the pieces of the product, each with three registers around a multiplier, which
+    ECP5 has in the block (`gen.netlist`); the pieces' sum, the rounding, the sign. A lane takes three multipliers of
+    18 x 18 bits, if a has no more. Interface: `RoundingDivider`, without `int4`.
 
     """
 
@@ -43,7 +45,7 @@ class MultiplyingDivider(RoundingDivider):
     @classmethod
     def latency(cls, width: int) -> int:
         """Enabled cycles from a word to its quotients, of any width."""
-        return 6
+        return 2 * _AROUND + 3
 
     @classmethod
     def divisor_shape(cls, width: int) -> ShapeLike:
@@ -56,35 +58,36 @@ class MultiplyingDivider(RoundingDivider):
         return ReciprocalConfig(width).latency
 
     @classmethod
-    def prepare(cls, m: Module, peak: Value, start: Value, name: str) -> Value:
+    def prepare(cls, m: Module, peak: Value, start: Value) -> tuple[Value, Value]:
         """The reciprocal of m."""
-        m.submodules[name] = reciprocal = Reciprocal(ReciprocalConfig(len(peak)))
+        m.submodules.reciprocal = reciprocal = Reciprocal(ReciprocalConfig(len(peak)))
         m.d.comb += [reciprocal.peak.eq(peak), reciprocal.start.eq(start)]
-        return reciprocal.o.as_value()
+        return reciprocal.o.as_value(), reciprocal.known
 
     def elaborate(self, platform) -> Module:
         """The lanes, which share the reciprocal."""
         m = Module()
-        layout = self.config.layout
+        divisor = self.config.layout(self.divisor.as_value())
         with m.If(self.enable):
-            divisor = layout(registered(m, self.divisor.as_value(), "divisor", reset_less=True))
-            multiplier = registered(m, divisor.multiplier, "multiplier", reset_less=True)
+            power = registered(m, divisor.power, "power", reset_less=True)
+            multiplier = Signal(len(divisor.multiplier), name="multiplier", reset_less=True)
+            m.d.sync += multiplier.eq(delayed(m, divisor.multiplier, _AROUND, "waiting", reset_less=True))
             signs = delayed(m, self.signs, self.latency(self.width) - 1, "signs", reset_less=True)
             for lane in range(self.lanes):
-                self._lane(m, lane, divisor.power, multiplier, signs[lane])
+                self._lane(m, lane, power, multiplier, signs[lane])
         return m
 
     def _lane(self, m: Module, lane: int, power: Value, multiplier: Signal, sign: Value) -> None:
         """Move up, by a product that costs no LUTs; multiply in pieces; add them up; round; put the sign back."""
         width, fraction = self.config.width, self.config.fraction
-        magnitude = Signal(width, name=f"magnitude_{lane}", reset_less=True)
-        m.d.sync += magnitude.eq(registered(m, self.magnitudes[lane], f"value_{lane}", reset_less=True) * power)
+        moved = registered(m, self.magnitudes[lane], f"value_{lane}", reset_less=True) * power
+        moved = delayed(m, moved, _AROUND - 1, f"moved_{lane}", reset_less=True)[:width]
+        magnitude = registered(m, moved, f"magnitude_{lane}", reset_less=True)
         pieces = []
         for upper in _pieces(multiplier):
             for lower in _pieces(magnitude):
                 place = upper.place + lower.place
-                piece = Signal(len(upper.bits) + len(lower.bits), name=f"product_{lane}_{place}", reset_less=True)
-                m.d.sync += piece.eq(upper.bits * lower.bits)
+                piece = delayed(m, upper.bits * lower.bits, _AROUND - 1, f"piece_{lane}_{place}", reset_less=True)
                 pieces.append(piece << place)
         product = Signal(_QUOTIENT_BITS + fraction, name=f"product_{lane}", reset_less=True)
         m.d.sync += product.eq(reduce(add, pieces))

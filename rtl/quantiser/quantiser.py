@@ -1,7 +1,5 @@
 """The activation quantiser: vectors of integers in, small integers out, by the rule of its configuration."""
 
-from collections.abc import Sequence
-
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -37,16 +35,19 @@ class Quantizer(wiring.Component):
         In, stream of `QuantizerConfig.input_word`: vectors of 1 word to their channel's depth. ``ready`` depends on the
         payload's channel.
     o
-        Out, stream of `QuantizerConfig.output_word`: as many words, in order. Which vector leaves next is
-        chosen in the cycle before: of those whose last word entered two cycles before, the one of the lowest channel.
+        Out, stream of `QuantizerConfig.output_word`: as many words, in order. Which vector leaves next is chosen once
+        the one before has begun to: of those whose last word entered `QuantizerConfig.choice_latency` cycles before,
+        the one of the lowest channel.
     factor
         Out, `rtl.quantiser.group_factors.factor_layout`, only with groups: each group's factor, given once
         and in order, `QuantizerConfig.division_latency` - 1 cycles before the group's first word reaches `o`, more if
-        `o` stalls, and two cycles or more after its vector's handover. It does not wait for anything.
+        `o` stalls, and three cycles or more after its vector's handover. It does not wait for anything.
 
     Latency: `QuantizerConfig.latency` from the last word in to the first word out. Throughput: one word a cycle in and
-    out; between the last word of a vector and the first of its channel's next, `QuantizerConfig.handover_latency`
-    cycles pass, more while vectors before it are still leaving. A vector longer than its channel's depth never leaves;
+    out; a vector is handed over `QuantizerConfig.preparation_latency` + 1 cycles after its choice, or when the one
+    before has left, and the next one can be chosen in the cycle behind that. Between the last word of a vector and the
+    first of its channel's next, `QuantizerConfig.handover_latency` + `QuantizerConfig.REOPENING` - 1 cycles pass, more
+    while vectors before it are still leaving. A vector longer than its channel's depth never leaves;
     one with more groups than `QuantizerConfig.groups` has values and factors that mean nothing.
 
     """
@@ -87,13 +88,13 @@ class Quantizer(wiring.Component):
             write.data.eq(collected),
             arrivals.handover.eq(departures.handover),
             arrivals.candidate.eq(departures.candidate),
-            arrivals.leaving.eq(departures.leaving),
-            arrivals.leaving_channel.eq(departures.leaving_channel),
-            arrivals.unread.eq(departures.unread),
+            arrivals.left.eq(departures.left.valid & advance),
+            arrivals.left_last.eq(departures.left.last),
+            arrivals.left_channel.eq(departures.left.channel),
             advance.eq(~self.o.valid | self.o.ready),
             departures.enable.eq(advance),
-            departures.stored.eq(arrivals.stored),
-            departures.words.eq(arrivals.words),
+            departures.ends.eq(arrivals.ends),
+            departures.single.eq(arrivals.single),
             read.en.eq(advance),
             read.addr.eq(departures.address),
         ]
@@ -102,12 +103,16 @@ class Quantizer(wiring.Component):
         divisor = self._measure(m, collected, arrivals, departures, read.data)
         self._quantise(m, fetched, divisor, advance)
         # The flags of the words beside these on their way.
-        flags = Cat(departures.leave, departures.last, departures.channel)
-        for stage in range(config.output_latency):
-            before, flags = flags, Signal(len(flags), name=f"flags_{stage}")
+        flags = departures.left
+        for stage in range(config.output_latency - 1):
+            before, flags = flags, Signal(config.flags, name=f"flags_{stage}")
             with m.If(advance):
                 m.d.sync += flags.eq(before)
-        m.d.comb += Cat(self.o.valid, self.o.payload.last, self.o.payload.channel).eq(flags)
+        m.d.comb += [
+            self.o.valid.eq(flags.valid),
+            self.o.payload.last.eq(flags.last),
+            self.o.payload.channel.eq(flags.channel),
+        ]
         return m
 
     def _collect(self, m: Module, collected: data.View) -> None:
@@ -129,64 +134,47 @@ class Quantizer(wiring.Component):
     def _measure(
         self, m: Module, collected: data.View, arrivals: Arrivals, departures: Departures, leaving: data.View
     ) -> Value:
-        """Which vectors are measured, and the divisor of what the memory gave a cycle before.
+        """Which vectors are measured, and the divisor of what the memory gave a cycle before, `leaving`.
 
-        A vector is measured `QuantizerConfig.handover_latency` cycles after the transfer of its last word: its tag, a
-        flag and its channel, goes beside the tree of maxima. `leaving` is what the memory gives now.
+        A vector can be chosen `QuantizerConfig.choice_latency` cycles after the transfer of its last word, and its
+        largest magnitude is known a cycle later: the word's flags go beside the tree of maxima.
         """
         config = self.config
-        measured = Array(Signal(name=f"measured_{index}") for index in range(len(config.depths)))
-        tag = Cat(arrivals.written_last, arrivals.written_channel)
-        coming = delayed(m, tag, config.handover_latency - config.preparation_latency - 2, "maximum_soon")
-        now = registered(m, coming, "maximum_now")
-        soon = delayed(m, coming, config.preparation_latency, "measured_soon")
-        this = registered(m, soon, "measured_now")
-        for index, before in enumerate(measured):
-            in_next, in_this = (at[0] & (at[1:] == index) for at in (soon, this))
-            m.d.comb += departures.measured[index].eq(in_next | in_this | before)
-            with m.If(in_this):
-                m.d.sync += before.eq(1)
-        with m.If(departures.handover):
-            m.d.sync += measured[departures.candidate].eq(0)
+        channels, tree = range(len(config.depths)), config.tree_latency
+        word = Cat(arrivals.written_last, arrivals.written, arrivals.written_channel)
+        coming = delayed(m, word, tree - 1, "word")
+        m.d.comb += departures.measured.eq(coming[0] << coming[2:])
         if not config.divided:
+            m.d.comb += departures.prepared.eq(1)
             return Const(1)
-        magnitudes = [Mux(arrivals.written, magnitude, 0) for magnitude in collected.magnitudes]
-        value = largest(m, magnitudes, config.tree_latency)
+        value = largest(m, collected.magnitudes, tree)
+        through = registered(m, coming, "word_measured")
+        handed = departures.left.valid & departures.left.first & departures.enable
         if not config.grouped:
-            handed = registered(m, departures.handover, "handed")
-            leaving_channel = departures.leaving_channel
-            peaks = vector_maxima(m, value, now[1:], len(config.depths), handed, leaving_channel)
-            return self._divisor(m, peaks, registered(m, now, "maximum_known"), handed, leaving_channel)
-        m.submodules.factors = factors = GroupFactors(config.width - 1, config.groups, len(config.depths))
-        group_last = delayed(m, arrivals.written & collected.group_last, config.tree_latency, "group_last")
+            into = Cat(through[1] & (through[2:] == channel) for channel in channels)
+            peaks = vector_maxima(m, value, into, len(channels), handed, departures.candidate)
+            make = DIVIDERS[config.divider]
+            divisor, prepared = make.prepare(m, Array(peaks)[departures.candidate], departures.chosen)
+            held = Signal(len(divisor), name="divisor", reset_less=True)
+            m.d.comb += departures.prepared.eq(prepared)
+            with m.If(handed):
+                m.d.sync += held.eq(divisor)
+            return held
+        m.submodules.factors = factors = GroupFactors(config.width - 1, config.groups, len(channels))
+        group_last = delayed(m, arrivals.written & collected.group_last, tree, "group_last")
         m.d.comb += [
-            factors.word.peak.eq(value),
+            departures.prepared.eq(1),
+            factors.word.peak.eq(Mux(through[1], value, 0)),
             factors.word.group_last.eq(group_last),
-            # Measuring takes a cycle more than the tree, so what comes next is what has come through it.
-            factors.word.channel.eq(coming[1:]),
+            factors.word.channel.eq(through[2:]),
             factors.enable.eq(departures.enable),
-            factors.handover.eq(departures.handover),
-            factors.leave.eq(departures.leave),
-            factors.channel.eq(departures.channel),
+            factors.handover.eq(handed),
+            factors.leave.eq(departures.left.valid & departures.enable),
+            factors.channel.eq(departures.left.channel),
             factors.group_last.eq(leaving.group_last),
             self.factor.eq(factors.factor),
         ]
         return factors.peak
-
-    def _divisor(self, m: Module, peaks: Sequence[Value], known: Value, handed: Value, leaving_channel: Value) -> Value:
-        """What the divider is given of the vector that leaves, of which `handed` tells in its first cycle.
-
-        `known` has the tag of a vector in the cycle from which on its largest magnitude stands in `peaks`.
-        """
-        make = DIVIDERS[self.config.divider]
-        divisors = Array(
-            make.prepare(m, peak, known[0] & (known[1:] == channel), f"prepared_{channel}")
-            for channel, peak in enumerate(peaks)
-        )
-        held = Signal(len(divisors[0]), name="divisor", reset_less=True)
-        with m.If(handed):
-            m.d.sync += held.eq(divisors[leaving_channel])
-        return Mux(handed, divisors[leaving_channel], held)
 
     def _quantise(self, m: Module, fetched: data.View, divisor: Value, advance: Signal) -> None:
         """The stage between what the memory gave and `o`: dividers, or what was stored as it is."""

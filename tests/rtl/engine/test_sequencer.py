@@ -112,11 +112,15 @@ class Golden:
 
     def __init__(self, program: list[LayerProgram], drain: DrainConfig, vectors: int):
         self.layers, self.drain, self.vectors = layers_of(program, drain), drain, vectors
-        self.available = [0] * 2 * vectors
+        # By region: chunks that can be read, whether all of them, and since when the first one can.
+        self.available, self.whole, self.since = [0] * 2 * vectors, [False] * 2 * vectors, [0] * 2 * vectors
         self.next = [0] * vectors
         self.known = [Sequencer.FETCH - 1] * vectors
         self.left: list[dict[str, Any]] = []  # chunks of the layer that runs
+        self.readable = 0  # of that layer, in this cycle
         self.vector, self.region, self.due, self.busy, self.next_tile = vectors - 1, 0, 0, 0, 0
+        self.changed = 0  # the cycle from which on what decides whose final layer may start is as it is
+        self.entering: int | None = None  # the region whose vector is on its way
         self.begun = 0  # inputs of which a chunk has come
         self.runs: list[tuple[int, int]] = []
 
@@ -128,17 +132,14 @@ class Golden:
                 return
             issue = self._issues(cycle)
             finish = issue and len(self.left) == 1
-            filled = [not pauses(cycle) for pauses in filling]
-            filled = [fills and self._misses(region, inputs) for region, fills in enumerate(filled)]
-            coming = [
-                fills or (self.available[region] > 0 and not (finish and region == self.region))
-                for region, fills in enumerate(filled)
-            ]
+            filled = self._filled(cycle, inputs, filling)
+            begins = filled is not None and not self.available[filled]
             waiting = any(self.available[self.vectors :])
             left = results > 0 and not leaving(cycle)
             seen = yield {
-                "sequencer.available": self.available,
-                "sequencer.filled": sum(bit << region for region, bit in enumerate(filled)),
+                "sequencer.begun": begins << (filled or 0),
+                "sequencer.whole": sum(bit << region for region, bit in enumerate(self.whole)),
+                "sequencer.written": 0 if self.entering is None else self.available[self.entering],
                 "sequencer.waiting": waiting,
                 "sequencer.left": left,
             }
@@ -150,18 +151,18 @@ class Golden:
                 tile = self.left[0]["tile"] | {"vector": self.vector}
                 said = self.left[0] | {"region": self.region, "tile": tile}
                 assert {name: seen[f"sequencer.{name}"] for name in FIELDS} == said, cycle
-            ready = [self._ready(vector, cycle, coming) for vector in range(self.vectors)]
-            # What the cycle leaves behind.
-            self.begun += any(
-                filled[region] and not self.available[region] for region in range(self.vectors, len(filled))
-            )
-            self.available = [before + fills for before, fills in zip(self.available, filled, strict=True)]
-            self.busy -= left
-            results -= left
+            ready = [self._ready(vector, cycle) for vector in range(self.vectors)]
+            # What the cycle leaves behind. What can be read now, the next cycle's chunk may be.
+            self.readable = self.available[self.region]
+            if filled is not None:
+                self._fill(filled, cycle)
+            if left:
+                self.changed = cycle + 1 if self.busy == self.vectors else self.changed
+                self.busy, results = self.busy - 1, results - 1
             if issue and self.left.pop(0)["last"]:
                 self.next_tile = cycle + self.drain.interval
             if finish:
-                self.available[self.region] = 0
+                self.available[self.region], self.whole[self.region] = 0, False
                 results += not self.next[self.vector]
             if not self.left and any(ready):
                 other = (self.vector + 1) % self.vectors
@@ -171,15 +172,34 @@ class Golden:
         if not self.left:
             return False
         chunk = self.left[0]
-        return chunk["chunk"] < self.available[self.region] and (not chunk["last"] or cycle >= self.next_tile)
+        return chunk["chunk"] < self.readable and (not chunk["last"] or cycle >= self.next_tile)
+
+    def _filled(self, cycle: int, inputs: int, filling: list[Pauses]) -> int | None:
+        """The region into which a chunk comes: one vector after another is on its way, each in one piece."""
+        regions = range(len(filling)) if self.entering is None else [self.entering]
+        coming = [region for region in regions if not filling[region](cycle) and self._misses(region, inputs)]
+        return coming[0] if coming else None
+
+    def _fill(self, region: int, cycle: int) -> None:
+        if not self.available[region]:
+            self.since[region] = cycle + 1
+            self.begun += region >= self.vectors
+        self.available[region] += 1
+        self.whole[region] = self.available[region] == self._size(region)
+        self.entering = None if self.whole[region] else region
+
+    def _size(self, region: int) -> int:
+        """Chunks of the vector that is in a region, or on its way into it."""
+        vector = region % self.vectors
+        running = bool(self.left) and region == self.region
+        layer = 0 if region >= self.vectors else self.runs_layer(vector) if running else self.next[vector]
+        return self.layers[layer].chunks
 
     def _misses(self, region: int, inputs: int) -> bool:
         """Whether a chunk can come into a region: the first of a vector whose turn it is, or a further one."""
         vector, layer = region % self.vectors, self.next[region % self.vectors]
         if self.available[region]:
-            running = bool(self.left) and region == self.region
-            size = self.layers[0 if region >= self.vectors else self.runs_layer(vector) if running else layer].chunks
-            return self.available[region] < size
+            return self.available[region] < self._size(region)
         if region >= self.vectors:
             return self.begun < inputs and vector == self.begun % self.vectors
         return layer > 0 and not (self.left and self.vector == vector)
@@ -188,21 +208,28 @@ class Golden:
         """The layer of a vector that ran last, or runs."""
         return [layer for index, layer in self.runs if index == vector][-1]
 
-    def _ready(self, vector: int, cycle: int, coming: list[bool]) -> bool:
+    def _ready(self, vector: int, cycle: int) -> bool:
         layer = self.next[vector]
-        may_end = self.due == vector and self.busy != self.vectors
-        there = coming[vector if layer else self.vectors + vector]
-        return cycle >= self.known[vector] and there and (not self.layers[layer].final or may_end)
+        region = vector if layer else self.vectors + vector
+        if not self.available[region] or (self.left and region == self.region):
+            return False
+        since = max(self.known[vector], self.since[region])
+        if self.layers[layer].final:
+            if self.due != vector or self.busy == self.vectors:
+                return False
+            since = max(since, self.changed)
+        return cycle >= since + Sequencer.CHOICE
 
     def _start(self, vector: int, cycle: int) -> None:
         layer = self.next[vector]
         self.runs.append((vector, layer))
         self.left = list(self.layers[layer].says)
         self.vector, self.region = vector, vector if layer else self.vectors + vector
+        self.readable = self.available[self.region]
         self.known[vector] = cycle + Sequencer.FETCH
         self.next[vector] = 0 if self.layers[layer].final else layer + 1
         if self.layers[layer].final:
-            self.busy, self.due = self.busy + 1, (self.due + 1) % self.vectors
+            self.busy, self.due, self.changed = self.busy + 1, (self.due + 1) % self.vectors, cycle + 1
 
 
 @st.composite

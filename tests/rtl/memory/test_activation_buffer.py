@@ -16,32 +16,28 @@ def chunks(values: list[int], columns: int, before: list[list[int]]) -> list[lis
 
 
 class Filling:
-    """Vectors enter the regions in turn, each read while it enters; then all regions are read and one is cleared."""
+    """Vectors enter the regions in turn, each read while it enters; then all regions are read."""
 
     def __init__(self, config: BufferConfig, vectors: list[list[int]], pauses: Pauses = never):
         self.config = config
         self.contents = [[[0] * config.columns for _ in range(depth)] for depth in config.depths]
-        self.available = [0] * len(config.depths)
+        self.whole = [False] * len(config.depths)
+        self.written = 0
         self.reads: dict[int, list[int]] = {}  # cycle: what must be read then
         self.cycle = 0
         self.seen: list[dict[str, Any]] = trace(
-            ActivationBuffer(config), self._driver(vectors, pauses), "available", "filled", "chunk"
+            ActivationBuffer(config), self._driver(vectors, pauses), "begun", "whole", "written", "chunk"
         )
 
     def _driver(self, vectors: list[list[int]], pauses: Pauses) -> Driver:
         regions = len(self.config.depths)
         for number, values in enumerate(vectors):
-            region = number % regions
-            yield from self._enter(region, values, pauses)
+            yield from self._enter(number % regions, values, pauses)
             for index in range(regions):
-                for address in range(self.available[index]):
-                    yield from self._step({"i.valid": 0, "clear": 0}, (index, address))
-            # While a region is cleared, another one may be read.
-            following = (number + 1) % regions
-            self.available[following] = 0
-            yield from self._step({"i.valid": 0, "clear": 1 << following}, clearing=following)
+                for address in range(len(self.contents[index]) if self.whole[index] else 0):
+                    yield from self._step({"i.valid": 0}, (index, address))
         for _ in range(ActivationBuffer.LATENCY):
-            yield {"i.valid": 0, "clear": 0}
+            yield {"i.valid": 0}
 
     def _enter(self, region: int, values: list[int], pauses: Pauses) -> Driver:
         lanes, columns = self.config.lanes, self.config.columns
@@ -50,36 +46,31 @@ class Filling:
         self.contents[region][: len(new)] = new
         index = 0
         while index < len(words):
-            inputs: dict[str, Any] = {"clear": 0, "i.valid": 0, "into": region}
-            readable, full = self.available[region], False
+            inputs: dict[str, Any] = {"i.valid": 0, "into": region}
+            full = last = False
             if not pauses(self.cycle):
                 last = index == len(words) - 1
                 inputs |= {"i.valid": 1, "i.payload": {"data": words[index], "last": last}}
                 full = last or (index + 1) * lanes % columns == 0
                 index += 1
             # The newest chunk that is complete.
-            yield from self._step(
-                inputs, (region, readable - 1) if readable else None, filling=region if full else None
-            )
-            self.available[region] += full
+            newest = (region, self.written - 1) if self.written else None
+            yield from self._step(inputs, newest, begins=region if full and self.written == 0 else None)
+            if full:
+                self.whole[region] = last
+                self.written = 0 if last else self.written + 1
 
     def _step(
-        self,
-        inputs: dict[str, Any],
-        read: tuple[int, int] | None = None,
-        *,
-        filling: int | None = None,
-        clearing: int | None = None,
+        self, inputs: dict[str, Any], read: tuple[int, int] | None = None, *, begins: int | None = None
     ) -> Driver:
         if read is not None:
             inputs = inputs | {"region": read[0], "address": read[1]}
             self.reads[self.cycle + ActivationBuffer.LATENCY] = self.contents[read[0]][read[1]]
         self.cycle += 1
         seen = yield inputs
-        for region, available in enumerate(self.available):
-            if region != clearing:
-                assert seen["available"][region] == available
-            assert seen["filled"] >> region & 1 == (filling == region)
+        assert seen["whole"] == sum(whole << region for region, whole in enumerate(self.whole))
+        assert seen["written"] == self.written
+        assert seen["begun"] == (0 if begins is None else 1 << begins)
 
 
 @st.composite

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -78,12 +78,12 @@ def test_latency_and_throughput_are_as_stated(kind: str, lanes: int, words: int,
     assert (
         config.latency
         == {
-            "int8": 2 + tree + RestoringDivider.latency(11),
-            "sign": 4,
-            "binary": 4,
-            "int4-groups": 3 + tree + RestoringDivider.latency(11),
-            "int8-groups": 3 + tree + RestoringDivider.latency(11),
-            "multiplying": 2 + tree + 13 + MultiplyingDivider.latency(11),
+            "int8": 4 + tree + RestoringDivider.latency(11),
+            "sign": 6,
+            "binary": 6,
+            "int4-groups": 4 + tree + RestoringDivider.latency(11),
+            "int8-groups": 4 + tree + RestoringDivider.latency(11),
+            "multiplying": 4 + tree + 24 + MultiplyingDivider.latency(11),
         }[kind]
     )
     if config.grouped:
@@ -97,30 +97,38 @@ def test_the_stated_cycles_pass_between_vectors(lanes: int, kind: str) -> None:
     words = 3
     config = QuantizerConfig(lanes, 9, (words,), **KINDS[kind])
     run = quantised(config, words_of(config, random_vectors(config, [words] * 4, 1)))
-    apart = words + config.handover_latency
+    apart = words - 1 + config.handover_latency + config.REOPENING
     tree = max(levels(lanes), 2)
-    latencies = {"int8": 1 + tree, "sign": 3, "binary": 3, "multiplying": 13 + tree} | dict.fromkeys(GROUPED, 2 + tree)
+    latencies = {"int8": 2 + tree, "sign": 4, "binary": 4, "multiplying": 23 + tree} | dict.fromkeys(GROUPED, 2 + tree)
     assert config.handover_latency == latencies[kind]
     assert [word.cycle for word in run.taken[::words]] == [index * apart for index in range(4)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_channel_enters_while_another_is_closed_and_the_lowest_leaves_first(kind: str) -> None:
-    lengths = [6, 2, 3]  # the first one still leaves when the other two are whole
-    config = QuantizerConfig(1, 9, (3, 2, 6), **KINDS[kind])
-    vectors = random_vectors(config, lengths, 4)
+def test_channels_enter_while_another_is_closed_and_the_lowest_is_chosen_first(kind: str) -> None:
+    lengths = {3: 9, 2: 2, 1: 2, 0: 3}  # the first one still leaves when the others are whole
+    config = QuantizerConfig(1, 9, (3, 2, 2, 9), **KINDS[kind])
+    vectors = random_vectors(config, list(lengths.values()), 4)
     words = [
-        word for channel, vector in zip((2, 1, 0), vectors, strict=True) for word in words_of(config, [vector], channel)
+        word for channel, vector in zip(lengths, vectors, strict=True) for word in words_of(config, [vector], channel)
     ]
     run = quantised(config, words)
-    assert [word.cycle for word in run.taken] == list(range(sum(lengths)))
-    first = lengths[0] - 1 + config.latency
-    # Vectors follow one another without a pause.
-    assert [(word.payload["channel"], word.cycle) for word in run.left] == [
-        *((2, first + index) for index in range(6)),
-        *((0, first + 6 + index) for index in range(3)),
-        *((1, first + 9 + index) for index in range(2)),
-    ]
+    assert [word.cycle for word in run.taken] == list(range(sum(lengths.values())))
+    ends = dict(zip(lengths, accumulate(lengths.values()), strict=True))
+    known = {channel: end - 1 + config.choice_latency for channel, end in ends.items()}
+    handover, free = -1, 0
+    expected = []
+    while known:
+        chosen = max(min(known.values()), handover + 1)
+        channel = min(channel for channel, since in known.items() if since <= chosen)
+        del known[channel]
+        handover = max(chosen + 1 + config.preparation_latency, free)
+        free = handover + lengths[channel]
+        expected += [(channel, handover + config.output_latency + index) for index in range(lengths[channel])]
+    assert [(word.payload["channel"], word.cycle) for word in run.left] == expected
+    # Without preparation, vectors follow one another without a pause.
+    assert kind == "multiplying" or expected[-1][1] == expected[0][1] + sum(lengths.values()) - 1
+    assert list(dict(expected)) == ([3, 0, 1, 2] if kind == "multiplying" else [3, 2, 0, 1])
 
 
 def test_a_vector_longer_than_its_channel_never_completes() -> None:
