@@ -1,6 +1,6 @@
 """The last changes to a synthesised ECP5 netlist before it is placed, which Yosys does not make.
 
-Carry chains get open ends, and block RAMs the registers that stand behind them.
+Carry chains get open ends, and block RAMs and multipliers the registers that stand around them.
 """
 
 from collections import Counter
@@ -61,8 +61,7 @@ def fold_output_registers(netlist: dict[str, Any]) -> int:
     """
     folded = 0
     for module in netlist["modules"].values():
-        pins = [bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits]
-        uses = Counter(pins + [bit for port in module["ports"].values() for bit in port["bits"]])
+        uses = _uses(module)
         registers = {
             cell["connections"]["DI"][0]: (name, cell)
             for name, cell in module["cells"].items()
@@ -90,6 +89,67 @@ def fold_output_registers(netlist: dict[str, Any]) -> int:
     return folded
 
 
+def fold_multiplier_registers(netlist: dict[str, Any]) -> int:
+    """Move the registers around multipliers into them; returns how many multipliers got some.
+
+    Without registers of its own a MULT18X18D takes 3.9 ns from its factors to the product, and the wires to and fro as
+    much again. A register may be folded on the same conditions as with block RAMs; those of a factor stay as well where
+    something else reads them. Of two behind the product, the first moves into the middle of the multiplier.
+
+    Parameters
+    ----------
+    netlist
+        What Yosys's ``write_json`` writes, changed in place.
+
+    """
+    folded = 0
+    for module in netlist["modules"].values():
+        cells = module["cells"]
+        uses = _uses(module)
+        plain = {name: cell for name, cell in cells.items() if cell["type"] == "TRELLIS_FF" and _plain(cell)}
+        by_output = {cell["connections"]["Q"][0]: cell for cell in plain.values()}
+        by_input = {cell["connections"]["DI"][0]: (name, cell) for name, cell in plain.items()}
+        for multiplier in [cell for cell in cells.values() if cell["type"] == "MULT18X18D"]:
+            pins, stages = multiplier["connections"], []
+            factors = {pin: pins[pin][0] for factor in "AB" for pin in (f"{factor}{bit}" for bit in range(18))}
+            before = {pin: by_output.get(net) for pin, net in factors.items() if net != "0"}
+            controls = {cell and _control(cell) for cell in before.values()}
+            if None not in controls and len(controls) == 1:
+                stages = ["INPUTA", "INPUTB"]
+                pins |= {pin: cell["connections"]["DI"] for pin, cell in before.items() if cell}
+            else:
+                controls = set()
+            for stage in ("OUTPUT", "PIPELINE"):
+                product = {pin: pins[pin][0] for pin in (f"P{bit}" for bit in range(36)) if uses[pins[pin][0]] > 1}
+                after = {pin: by_input.get(net) for pin, net in product.items() if uses[net] == 2}
+                both = controls | {found and _control(found[1]) for found in after.values()}
+                if len(after) < len(product) or None in both or len(both) != 1:
+                    break
+                for pin, found in after.items():
+                    if found:
+                        pins[pin] = found[1]["connections"]["Q"]
+                        del cells[found[0]]
+                controls = both
+                stages.append(stage)
+            for clock, enable in (control for control in controls if control):
+                folded += 1
+                for stage in stages:
+                    multiplier["parameters"] |= {f"REG_{stage}_{pin}": f"{pin}0" for pin in ("CLK", "CE", "RST")}
+                pins |= {"CLK0": [clock], "CE0": [enable], "RST0": ["0"]}
+                multiplier["port_directions"] |= dict.fromkeys(("CLK0", "CE0", "RST0"), "input")
+        uses = _uses(module)
+        for name, register in plain.items():
+            if name in cells and uses[register["connections"]["Q"][0]] == 1:
+                del cells[name]
+    return folded
+
+
+def _uses(module: Mapping[str, Any]) -> Counter[int | str]:
+    """How many pins and ports each net of a module has."""
+    pins = [bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits]
+    return Counter(pins + [bit for port in module["ports"].values() for bit in port["bits"]])
+
+
 def _readers(memory: Mapping[str, Any]) -> dict[tuple[str, ...], tuple[str, ...]]:
     """A block RAM's outputs that are one word, and the ports whose registers stand behind them."""
     by_port = {port: tuple(f"DO{port}{bit}" for bit in range(_BLOCK_RAM_BITS)) for port in "AB"}
@@ -108,3 +168,8 @@ def _plain(register: Mapping[str, Any]) -> bool:
 def _enable(register: Mapping[str, Any]) -> int | str:
     """The net that enables a flip-flop, or a constant."""
     return register["connections"]["CE"][0] if register["parameters"]["CEMUX"] == "CE" else "1"
+
+
+def _control(register: Mapping[str, Any]) -> tuple[int | str, int | str]:
+    """The nets that clock and enable a flip-flop."""
+    return register["connections"]["CLK"][0], _enable(register)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from gen import netlist as changes
 from gen.builds import kept_build
-from gen.netlist import fold_output_registers, open_chain_ends
+from gen.netlist import fold_multiplier_registers, fold_output_registers, open_chain_ends
 from gen.phases import announce
 from gen.processes import run_program
 from golden.errors import TritweaveError
@@ -129,6 +129,7 @@ class Tools:
                 netlist = json.loads(file.read_text())
                 open_chain_ends(netlist)
                 fold_output_registers(netlist)
+                fold_multiplier_registers(netlist)
                 file.write_text(json.dumps(netlist))
 
         depends = [script, getsource(changes), *self.versions.values()]

@@ -7,6 +7,7 @@ _MODELS = {
     "CCU2C": "ecp5.v",
     "TRELLIS_FF": "ecp5.v",
     "DP16KD": "dp16kd.v",
+    "MULT18X18D": "mult18x18d.v",
     "SB_LUT4": "ice40.v",
     "SB_CARRY": "ice40.v",
     "SB_SPRAM256KA": "ice40.v",

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gen.netlist import fold_output_registers, open_chain_ends
+from gen.netlist import fold_multiplier_registers, fold_output_registers, open_chain_ends
 
 
 def cell(init: int, cin: int | str, cout: int) -> dict[str, Any]:
@@ -112,3 +112,47 @@ def test_registers_stay_where_one_of_them_is_not_like_the_block_rams(second: dic
 def test_registers_of_bits_that_leave_the_module_stay() -> None:
     cells = {"ram": block_ram(18, {"DOB0": 10}), "only": register(10, 20)}
     assert folded(cells, {"out": [10]}) == 0
+
+
+def multiplier(factors: dict[str, int], product: dict[str, int]) -> dict[str, Any]:
+    pins = {f"{factor}{bit}": ["0"] for factor in "AB" for bit in range(18)}
+    pins |= {f"P{bit}": [1000 + bit] for bit in range(36)} | {pin: [net] for pin, net in (factors | product).items()}
+    return {"type": "MULT18X18D", "parameters": {}, "port_directions": {}, "connections": pins}
+
+
+def product_of(**changed: dict[str, Any]) -> dict[str, Any]:
+    """Two bits times one, with registers in front of them and two behind each bit of the product, some replaced."""
+    cells = {"multiplier": multiplier({"A0": 10, "A1": 11, "B0": 12}, {"P0": 20, "P1": 21})}
+    cells |= {f"in_{net}": register(net - 10, net) for net in (10, 11, 12)}
+    cells |= {f"out_{net}": register(net, net + 10) for net in (20, 21, 30, 31)}
+    cells["reader"] = {"type": "LUT4", "parameters": {}, "connections": {"A": [40], "B": [41], "Z": [50]}}
+    return cells | changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "stages", "left"),
+    [
+        ({}, "INPUTA INPUTB OUTPUT PIPELINE", []),
+        ({"in_12": register(2, 12, enable=7)}, "OUTPUT PIPELINE", ["in_10", "in_11", "in_12"]),
+        ({"out_31": register(31, 41, reset=7)}, "INPUTA INPUTB OUTPUT", ["out_30", "out_31"]),
+        ({"out_20": register(20, 30, clock=3)}, "INPUTA INPUTB", ["out_20", "out_21", "out_30", "out_31"]),
+        # A factor's register stays for what else reads it, a product's that is read in between must stay.
+        ({"other": register(10, 60)}, "INPUTA INPUTB OUTPUT PIPELINE", ["in_10", "other"]),
+        ({"other": register(20, 60)}, "INPUTA INPUTB", ["other", "out_20", "out_21", "out_30", "out_31"]),
+    ],
+    ids=["all alike", "other enable", "reset", "other clock", "factor read", "product read"],
+)
+def test_registers_around_a_multiplier_move_into_it_stage_by_stage(
+    changed: dict[str, Any], stages: str, left: list[str]
+) -> None:
+    cells = product_of(**changed)
+    # What else reads a register is read itself.
+    ports = {"other": {"bits": [60]}}
+    assert fold_multiplier_registers({"modules": {"top": {"cells": cells, "ports": ports}}}) == 1
+    parameters = cells["multiplier"]["parameters"]
+    assert sorted(name[4:-4] for name in parameters if name.endswith("_CLK")) == stages.split()
+    assert sorted(set(cells) - {"multiplier", "reader"}) == left
+    pins = cells["multiplier"]["connections"]
+    assert [pins[pin] for pin in ("CLK0", "CE0", "RST0")] == [[2], ["1"], ["0"]]
+    assert pins["A1"] == ([1] if "INPUTA" in stages else [11])
+    assert pins["P1"] == ([41] if "PIPELINE" in stages else [31] if "OUTPUT" in stages else [21])
