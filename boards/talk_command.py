@@ -86,10 +86,11 @@ def talk(
     if found:
         clock_hz = chosen.clock_hz
         figures |= {**found.figures(clock_hz), "simulated_tokens_per_s": rate}
+        simulated, predicted = sum(found.cycles_simulated), sum(found.cycles_predicted)
+        cycles = f", {simulated:,} cycles, {predicted:,} predicted" if predicted else ""
         errors.print(
             f"{found.tokens_equal} of {len(found.choices)} choices and the logits of {found.logits_equal} equal to the "
-            f"model, {sum(found.cycles_simulated):,} cycles, {sum(found.cycles_predicted):,} predicted: "
-            f"{found.tokens_per_s(clock_hz):,.0f} tokens a second at {clock_hz / 1e6:g} MHz"
+            f"model{cycles}: {found.tokens_per_s(clock_hz):,.0f} tokens a second at {clock_hz / 1e6:g} MHz"
         )
     write_json(json_file, figures)
     if found and not found.exact:
