@@ -97,6 +97,7 @@ def test_norms_stand_behind_the_weights():
 
 
 def test_norms_that_the_program_does_not_make_are_refused():
+    assert NORMED.norms is not None
     longer = MemoryImage(NORMED.geometry, NORMED.program, NORMED.corrections, NORMED.weights, NORMED.norms[:2])
     with pytest.raises(TritweaveError, match="has 16 bytes of norms where its program makes 3 words"):
         MemoryImage.from_bytes(longer.to_bytes())

@@ -322,6 +322,8 @@ def test_a_restart_reads_the_program_anew_but_only_while_idle() -> None:
     ],
 )
 def test_bad_parameters_are_refused(parameter: str, value: int, message: str) -> None:
-    sizes = {"vectors": 1, "layers": 1, "input_words": 1, "tiles": 1, "weight_words": 1} | {parameter: value}
+    sizes: dict[str, Any] = {"vectors": 1, "layers": 1, "input_words": 1, "tiles": 1, "weight_words": 1} | {
+        parameter: value
+    }
     with pytest.raises(TritweaveError, match=f"^sequencer: {message}$"):
         Sequencer(**sizes, buffer=BufferConfig(1, 1, (1, 1)), drain=DrainConfig(1, 1, 8))
