@@ -10,12 +10,12 @@ from rtl.transformer.array_unit import ArrayUnit
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.element_lanes import ElementLanes
 from rtl.transformer.embedding_reader import EmbeddingReader
+from rtl.transformer.kinds import Result, Unit, Wait
 from rtl.transformer.quantiser_lanes import QuantiserLanes
 from rtl.transformer.result_lanes import ResultLanes
 from rtl.transformer.sampler import Sampler
 from rtl.transformer.scalar_unit import ScalarUnit
 from rtl.transformer.sequencer import Sequencer
-from rtl.transformer.steps import Result, Unit, Wait
 from rtl.transformer.timing import Timing
 
 

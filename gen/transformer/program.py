@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Element, Limit, Operation, Result, Source, Steps, Target, Unit, Wait
+from rtl.transformer.kinds import Element, Limit, Operation, Result, Source, Target, Unit, Wait
+from rtl.transformer.steps import Steps
 
 _SIZE, _QUERY, _ADDED, _LOGIT, _FACTORS, _LIMITS = 0, 1, 2, 3, 4, 6
 """Registers of the scalar unit: a vector's size, what a query's is worth, what sums are worth to the residual and in

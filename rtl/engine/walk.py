@@ -127,7 +127,7 @@ class Walk(wiring.Component):
             self.tile.last_word.eq(Mux(last_tile, step.last_drain, self.drain.interval - 1)),
             self.finish.eq(tile_ends & last_tile),
         ]
-        m.d.sync += spaced.eq(apart <= 1)
+        m.d.sync += spaced.eq(~apart[1:].any())
         with m.If(apart != 0):
             m.d.sync += apart.eq(apart - 1)
         with m.If(ends):

@@ -1,6 +1,6 @@
 """A run's results as the payload of its reply."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,9 +52,10 @@ class ResultBytes(wiring.Component):
         ends = index == _RESULT_BYTES * self.lanes - 1
         # Lanes are chosen before they are extended, which takes fewer multiplexers than the other way round.
         lanes = [self.i.payload.data[lane] for lane in range(self.lanes)]
-        extended = Signal(signed(8 * _RESULT_BYTES))
+        value = Signal.like(lanes[0])
+        extended = Cat(value, value[-1].replicate(8 * _RESULT_BYTES - len(value)))
         m.d.comb += [
-            extended.eq(selected(lanes, index[2:])),
+            value.eq(selected(lanes, index[2:])),
             self.o.payload.data.eq(selected_byte(extended, index[:2])),
             self.o.payload.last.eq(self.i.payload.last & ends),
             self.o.valid.eq(self.i.valid),

@@ -21,7 +21,8 @@ from rtl.transformer.caches import Caches
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.digit_writer import DigitWriter
 from rtl.transformer.embedding_reader import EmbeddingReader
-from rtl.transformer.steps import Result, Steps
+from rtl.transformer.kinds import Result
+from rtl.transformer.steps import Steps
 from rtl.transformer.tile_words import TileWords
 from rtl.transformer.timing import Timing
 

@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from rtl.layouts import indices
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.digit_cache import CacheConfig
-from rtl.transformer.steps import Result, Source, Steps
+from rtl.transformer.kinds import Result, Source
+from rtl.transformer.steps import Steps
 
 
 class ArrayWalk(wiring.Component):

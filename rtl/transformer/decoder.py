@@ -13,6 +13,7 @@ from rtl.memory.loadable import LoadableMemory
 from rtl.transformer.array_unit import ArrayUnit
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.element_lanes import ElementLanes
+from rtl.transformer.kinds import Result
 from rtl.transformer.noise import STATE_BITS
 from rtl.transformer.quantiser_lanes import QuantiserLanes
 from rtl.transformer.result_lanes import ResultLanes
@@ -20,7 +21,7 @@ from rtl.transformer.sampler import Sampler
 from rtl.transformer.scalar_unit import ScalarUnit
 from rtl.transformer.scale_memory import ScaleMemory
 from rtl.transformer.sequencer import UNITS, Sequencer
-from rtl.transformer.steps import Result, Steps
+from rtl.transformer.steps import Steps
 from rtl.transformer.vector_memory import VectorMemory
 
 MEMORIES: Final = ("program", "weights", "gains", "rotations", "constants")

@@ -14,9 +14,10 @@ from rtl.transformer.config import EXPONENT, DecoderConfig
 from rtl.transformer.element_factors import ElementFactors
 from rtl.transformer.element_pipeline import ElementPipeline
 from rtl.transformer.element_sums import ElementSums
+from rtl.transformer.kinds import Element
 from rtl.transformer.peak_memory import PeakMemory
 from rtl.transformer.scale_memory import ScaleMemory
-from rtl.transformer.steps import Element, Steps
+from rtl.transformer.steps import Steps
 from rtl.transformer.timing import Timing
 from rtl.transformer.vector_memory import VectorMemory
 from rtl.transformer.word_walk import WordWalk, last_in_chunks

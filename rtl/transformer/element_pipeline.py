@@ -13,7 +13,7 @@ from rtl.layouts import ACTIVATION
 from rtl.pipeline import delayed, registered
 from rtl.transformer.config import EXPONENT, DecoderConfig
 from rtl.transformer.element_factors import ElementFactors
-from rtl.transformer.steps import Element
+from rtl.transformer.kinds import Element
 
 _CUBE_SHIFT: Final = (ACTIVATION_MAX**3).bit_length() + 1 - VECTOR_BITS
 """Bits that relu²(gate)·up leaves out."""

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from golden.language.format import NOISE_FRACTION
 from rtl.pipeline import registered
 from rtl.transformer.config import DecoderConfig
+from rtl.transformer.kinds import Result
 from rtl.transformer.lane_shift import LaneShift
 from rtl.transformer.scaled_sum import ScaledSum
-from rtl.transformer.steps import Result
 
 
 class LaneScalars(wiring.Component):

@@ -15,8 +15,9 @@ from rtl.transformer.activation_memory import ActivationMemory
 from rtl.transformer.array_walk import ArrayWalk
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.digit_writer import DigitWriter
+from rtl.transformer.kinds import Limit, Target
 from rtl.transformer.peak_memory import PeakMemory
-from rtl.transformer.steps import Limit, Steps, Target
+from rtl.transformer.steps import Steps
 from rtl.transformer.timing import Timing
 from rtl.transformer.vector_memory import VectorMemory
 from rtl.transformer.word_walk import WordWalk, last_in_chunks

@@ -10,11 +10,12 @@ from golden.language.format import LOGIT_BITS
 from rtl.layouts import indices, words
 from rtl.pipeline import delayed
 from rtl.transformer.config import DecoderConfig
+from rtl.transformer.kinds import Result
 from rtl.transformer.lane_scalars import LaneScalars
 from rtl.transformer.result_peaks import ResultPeaks
 from rtl.transformer.scale_memory import ScaleMemory
 from rtl.transformer.scaled_sum import ScaledSum
-from rtl.transformer.steps import Result, Steps
+from rtl.transformer.steps import Steps
 from rtl.transformer.vector_memory import VectorMemory
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from golden.formats import ACTIVATION_MAX
 from golden.language.format import EXPONENTIAL_BITS, QUERY_BITS, VECTOR_BITS, levels
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Operation
+from rtl.transformer.kinds import Operation
 
 
 @dataclass(frozen=True)

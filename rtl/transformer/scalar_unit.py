@@ -14,12 +14,13 @@ from rtl.pipeline import registered
 from rtl.selection import selected
 from rtl.transformer.config import EXPONENT, DecoderConfig
 from rtl.transformer.exponent_peaks import ExponentPeaks
+from rtl.transformer.kinds import Operation
 from rtl.transformer.normaliser import Normaliser
 from rtl.transformer.root_divider import RootDivider
 from rtl.transformer.scalar_memories import ScalarMemories
 from rtl.transformer.scalar_rounder import ScalarRounder
 from rtl.transformer.scalar_sizes import ScalarSizes
-from rtl.transformer.steps import Operation, Steps
+from rtl.transformer.steps import Steps
 from rtl.transformer.timing import Timing
 
 _READ: Final = ScalarMemories.LATENCY

@@ -10,7 +10,8 @@ from rtl.layouts import indices
 from rtl.memory.loadable import LoadableMemory
 from rtl.pipeline import delayed
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Steps, Unit, Wait
+from rtl.transformer.kinds import Unit, Wait
+from rtl.transformer.steps import Steps
 
 UNITS = tuple(unit.name.lower() for unit in Unit)
 """Names of the units' ports."""

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.layouts import indices
 from rtl.transformer.config import DecoderConfig
-from rtl.transformer.steps import Result, Steps
+from rtl.transformer.kinds import Result
+from rtl.transformer.steps import Steps
 
 
 class TileWords(wiring.Component):

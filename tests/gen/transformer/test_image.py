@@ -9,7 +9,8 @@ from gen.transformer.plan import DecoderPlan, plan_decoder
 from golden.errors import TritweaveError
 from golden.language.format import LanguageFormat, Shape
 from golden.trits import packing_named, unpack
-from rtl.transformer.steps import Steps, Unit
+from rtl.transformer.kinds import Unit
+from rtl.transformer.steps import Steps
 from support.language_models import random_model
 
 SHAPE = Shape(vocabulary=11, hidden=16, blocks=2, heads=4, key_heads=2, head=4, intermediate=10, context=9)

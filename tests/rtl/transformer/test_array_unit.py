@@ -13,7 +13,8 @@ from golden.trits import pack, packing_named
 from rtl.transformer.array_unit import ArrayUnit
 from rtl.transformer.config import DecoderConfig
 from rtl.transformer.embedding_reader import EmbeddingReader
-from rtl.transformer.steps import Result, Source, Steps
+from rtl.transformer.kinds import Result, Source
+from rtl.transformer.steps import Steps
 from sim.pysim import Bench, Driver
 
 SHAPE = Shape(vocabulary=11, hidden=16, blocks=2, heads=2, key_heads=1, head=8, intermediate=20, context=9)

@@ -19,7 +19,8 @@ from rtl.transformer.config import LEAST_EXPONENT, DecoderConfig
 from rtl.transformer.element_factors import ElementFactors
 from rtl.transformer.element_lanes import ElementLanes
 from rtl.transformer.element_pipeline import power_table
-from rtl.transformer.steps import Element, Steps
+from rtl.transformer.kinds import Element
+from rtl.transformer.steps import Steps
 from rtl.transformer.vector_memory import VectorMemory
 from tests.support.unit_bench import Batch, Played, Port, play
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from golden.language.format import LanguageFormat, Shape, levels
 from golden.language.quantiser import quantise
 from rtl.transformer.config import DecoderConfig
+from rtl.transformer.kinds import Limit, Target
 from rtl.transformer.peak_memory import PeakMemory
 from rtl.transformer.quantiser_lanes import QuantiserLanes
-from rtl.transformer.steps import Limit, Steps, Target
+from rtl.transformer.steps import Steps
 from rtl.transformer.vector_memory import VectorMemory
 from tests.support.unit_bench import Batch, Played, Port, play
 

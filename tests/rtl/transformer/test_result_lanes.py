@@ -14,9 +14,10 @@ from golden.language.sampler import at_sampler
 from golden.language.scalars import Scalars, scaled
 from golden.language.scores import scores
 from rtl.transformer.config import LEAST_EXPONENT, DecoderConfig
+from rtl.transformer.kinds import Result
 from rtl.transformer.result_lanes import ResultLanes
 from rtl.transformer.scale_memory import ScaleMemory
-from rtl.transformer.steps import Result, Steps
+from rtl.transformer.steps import Steps
 from rtl.transformer.vector_memory import VectorMemory
 from sim.pysim import Driver, trace
 

@@ -11,9 +11,9 @@ from golden.language.context import guard_bits
 from golden.language.format import QUERY_BITS, LanguageFormat, Shape
 from golden.language.scalars import Scalars, leading, over_root, quotient
 from rtl.transformer.config import LEAST_EXPONENT, DecoderConfig
+from rtl.transformer.kinds import Operation
 from rtl.transformer.scalar_memories import ScalarMemories
 from rtl.transformer.scalar_unit import ScalarUnit
-from rtl.transformer.steps import Operation
 from sim.pysim import Driver, trace
 
 Scalar = dict[str, int]
