@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from boards import build
+from boards import build, placement
 from boards.build import flash_content
 from boards.catalogue import BOARDS, board_named
 from boards.demo import demo_verilog, shown_images
@@ -82,7 +82,7 @@ def test_the_command_builds_it_on_request(tmp_path: Path, monkeypatch: pytest.Mo
     bitstream.write_bytes(b"bits")
     placed = {"utilization": {}, "fmax": {"clk": {"achieved": 99.0}}}
     monkeypatch.setattr(Tools, "synthesise", lambda _, part, name, verilog: seen.append(verilog))
-    monkeypatch.setattr(build, "_place", lambda *_: (bitstream, placed))
+    monkeypatch.setattr(placement, "_place", lambda *_: (bitstream, placed))
     monkeypatch.setattr(build, "demo_verilog", lambda board, _: f"demo of {board.name}")
     arguments = ["build", "icebreaker", "mnist-small", "--demo", "-o", str(tmp_path / "out")]
     result = CliRunner().invoke(app, arguments)

@@ -95,7 +95,7 @@ def test_the_command_prints_its_rule_and_writes_its_figures(tmp_path: Path) -> N
         (("decoder", "--packing", "1b"), "packing is '1b'"),
         (("array", "--array", "huge"), "array is 'huge'; it is one of portable"),
         (("array", "--rows", "0"), "rows is 0; it must be an integer from 1 to 1024"),
-        (("array", "--inputs", "65537"), "inputs is 65537; it must be an integer from 1 to 65536"),
+        (("array", "--inputs", "8388609"), "inputs is 8388609; it must be an integer from 1 to 8388608"),
         (("array", "--seeds", "0"), "seeds is 0; it must be an integer from 1 to 64"),
         (("decoder", "--groups", "0"), "groups is 0; it must be an integer from 1 to 1024"),
     ],
