@@ -118,7 +118,7 @@ async def timing(dut: Any) -> None:
         entered = entered[length:]
         # A vector is handed over once its maximum is known and the one before it has left the ring.
         handover = max(enters + length - 1 + pause, free)
-        free, enters = handover + length, handover + 1
+        free, enters = handover + length, handover + bench.config.REOPENING
         first = handover - pause + bench.config.latency
         leaves += range(first, first + length)
     assert left == leaves
