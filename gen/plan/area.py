@@ -13,7 +13,7 @@ from rtl.engine.config import ARRAYS, EngineConfig
 
 DECODER_LUT4 = {"2b": 0, "3t5b": 5, "5t8b": 18}
 """Of one group's decoder."""
-_CONTROL = 440
+_CONTROL = 540
 """LUT4 of sequencer, addresses, streams and small memories."""
 _IN_FLIGHT = 200
 """LUT4 of what each vector in flight has of its own."""
