@@ -63,7 +63,7 @@ class ArrayUnit(wiring.Component):
     token, reading, embedding
         In, out, out: as `token`, `reading` and `o` of `EmbeddingReader`; no step is at work while it reads.
     o
-        Out, stream of `TileWords.word`, always taken.
+        Out, stream of `Steps.sums`, always taken.
     load_address, load_data, load_last, load_valid
         In: as of `LoadableMemory`, the weights' transfers.
 
@@ -113,7 +113,7 @@ class ArrayUnit(wiring.Component):
                 "token": In(stream.Signature(indices(config.shape.vocabulary), always_ready=True)),
                 "reading": Out(1),
                 "embedding": Out(stream.Signature(EmbeddingReader.word(config), always_ready=True)),
-                "o": Out(stream.Signature(TileWords.word(config), always_ready=True)),
+                "o": Out(stream.Signature(self.steps.sums, always_ready=True)),
                 **load,
                 "load_last": In(1),
                 "load_valid": In(1),

@@ -29,7 +29,7 @@ class TileWords(wiring.Component):
     step
         In, `Steps.array`: of the tile; the next one's from the cycle on behind the last word of the one before.
     o
-        Out, stream of `word`, always taken.
+        Out, stream of `Steps.sums`, always taken.
 
     Latency: `LATENCY` cycle from `done` to a tile's first word.
 
@@ -52,18 +52,9 @@ class TileWords(wiring.Component):
                 "final": In(1),
                 "sums": In(data.ArrayLayout(signed(config.accumulator), config.rows)),
                 "step": In(steps.array),
-                "o": Out(stream.Signature(self.word(config), always_ready=True)),
+                "o": Out(stream.Signature(steps.sums, always_ready=True)),
             }
         )
-
-    @staticmethod
-    def word(config: DecoderConfig) -> data.StructLayout:
-        """``data``: L sums; ``index``: the word's number in its step; ``last``: whether it is the step's last;
-        ``step``.
-        """
-        steps = Steps(config)
-        sums = data.ArrayLayout(signed(config.accumulator), config.lanes)
-        return data.StructLayout({"data": sums, "index": steps.word, "last": 1, "step": steps.array})
 
     @classmethod
     def pace(cls, config: DecoderConfig, result: Result) -> int:
