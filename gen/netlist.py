@@ -116,7 +116,11 @@ def fold_multiplier_registers(netlist: dict[str, Any]) -> int:
             controls = {cell and _control(cell) for cell in before.values()}
             if None not in controls and len(controls) == 1:
                 stages = ["INPUTA", "INPUTB"]
-                pins |= {pin: cell["connections"]["DI"] for pin, cell in before.items() if cell}
+                for pin, cell in before.items():
+                    if cell:
+                        pins[pin] = cell["connections"]["DI"]
+                        # A register between two multipliers goes into one of them.
+                        by_input.pop(cell["connections"]["DI"][0], None)
             else:
                 controls = set()
             for stage in ("OUTPUT", "PIPELINE"):
@@ -128,6 +132,7 @@ def fold_multiplier_registers(netlist: dict[str, Any]) -> int:
                 for pin, found in after.items():
                     if found:
                         pins[pin] = found[1]["connections"]["Q"]
+                        by_output.pop(found[1]["connections"]["Q"][0], None)
                         del cells[found[0]]
                 controls = both
                 stages.append(stage)

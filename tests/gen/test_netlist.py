@@ -156,3 +156,20 @@ def test_registers_around_a_multiplier_move_into_it_stage_by_stage(
     assert [pins[pin] for pin in ("CLK0", "CE0", "RST0")] == [[2], ["1"], ["0"]]
     assert pins["A1"] == ([1] if "INPUTA" in stages else [11])
     assert pins["P1"] == ([41] if "PIPELINE" in stages else [31] if "OUTPUT" in stages else [21])
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_a_register_between_two_multipliers_goes_into_one_of_them(order: tuple[str, str]) -> None:
+    made = {
+        "first": multiplier({"A0": 10, "B0": 11}, {"P0": 20}),
+        "second": multiplier({"A0": 30, "B0": 31}, {f"P{bit}": 40 + bit for bit in range(36)}),
+    }
+    cells = {name: made[name] for name in order}
+    cells |= {"between": register(20, 30), "beside": register(21, 31)}
+    cells["reader"] = {"type": "LUT4", "parameters": {}, "connections": {"A": [40], "Z": [50]}}
+    assert fold_multiplier_registers({"modules": {"top": {"cells": cells, "ports": {}}}}) == 1
+    link = cells["second"]["connections"]["A0"]
+    assert link == cells["first"]["connections"]["P0"]
+    inside = [name for name in order if any(key.endswith("_CLK") for key in cells[name]["parameters"])]
+    assert inside == [order[0]]
+    assert "between" not in cells
